@@ -258,4 +258,4 @@ def to_source(notebook: NotebookNode) -> str:
             cell.metadata.pop(key, None)
     head = nbformat.v4.new_raw_cell(f"---\n{header}\n---")
     plain = nbformat.v4.new_notebook(cells=[head, *cells], metadata={"jupytext": {"notebook_metadata_filter": "-all"}})
-    return jupytext.writes(plain, fmt="py:percent")
+    return re.sub(r"\n\n+(?=# %%)", "\n\n", jupytext.writes(plain, fmt="py:percent"))   # one blank line before each cell
