@@ -24,7 +24,7 @@ from nbformat import NotebookNode
 from nbgrader import preprocessors
 from traitlets.config import Config
 
-from course.marks import MarkError, Task, contract, expand
+from course.marks import MarkError, Task, contract, expand, list_items
 
 KERNEL = {"kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
           "language_info": {"name": "python"}}
@@ -200,8 +200,8 @@ def _tasks_json(assignments) -> bytes:
             if task.number in tasks:
                 raise BuildError(f"task {task.number} is in {assignment} and in {tasks[task.number]['assignment']}")
             facts = asdict(task)
-            kept = {key: facts[key] for key in ("name", "title", "minutes", "points", "hints", "hidden")}
-            tasks[task.number] = {"assignment": assignment, "notebook": notebook, **kept}
+            kept = {key: facts[key] for key in ("name", "title", "minutes", "points", "hidden")}
+            tasks[task.number] = {"assignment": assignment, "notebook": notebook, **kept, "hints": list_items(task.hints)}
     return (json.dumps(tasks, indent=1, ensure_ascii=False) + "\n").encode()
 
 

@@ -29,13 +29,14 @@ class MarkError(ValueError):
 
 @dataclass
 class Task:
-    """One task of an assignment: what its cells have in common. `hidden` holds the topics of its hidden checks."""
+    """One task of an assignment: what its cells have in common. `hidden` holds the topics of its hidden checks, `hints` the list
+    as the author wrote it."""
     number: str
     name: str
     title: str
     minutes: int
     points: float = 0
-    hints: list[str] = field(default_factory=list)
+    hints: str = ""
     hidden: list[str] = field(default_factory=list)
     answers: int = 0
     checks: int = 0
@@ -107,7 +108,7 @@ def _read_prompt(cell) -> Task:
 
 def _count(task: Task, kind: str, cell) -> None:
     if kind == "hints":
-        task.hints = _list_items(cell.source)
+        task.hints = cell.source
     elif kind == "answer":
         task.answers += 1
         if not SOLUTION.search(cell.source):
@@ -177,8 +178,7 @@ def contract(cells: list[NotebookNode]) -> list[NotebookNode]:
 def _contract_prompt(cell, facts: dict) -> list[NotebookNode]:
     cell.source = re.sub(r"^### [\d.]+ (.+?) · \d+ minutes · .*", r"### \1", cell.source, count=1)
     cell = _marked(cell, {key: facts[key] for key in ("task", "name", "minutes")})
-    hints = new_markdown_cell("\n".join(f"- {hint}" for hint in facts["hints"]))
-    return [cell, _marked(hints, {"hints": facts["name"]})]
+    return [cell, _marked(new_markdown_cell(facts["hints"]), {"hints": facts["name"]})]
 
 
 def _contract_check(cell, name: str, points, facts: dict) -> NotebookNode:
@@ -199,7 +199,7 @@ def _marked(cell, marks: dict) -> NotebookNode:
 # ── small things ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _list_items(text: str) -> list[str]:
+def list_items(text: str) -> list[str]:
     """The items of a Markdown list; an indented line continues its item."""
     return [re.sub(r"\n\s+", " ", item).strip() for item in re.split(r"^- ", text, flags=re.M)[1:]]
 
