@@ -256,6 +256,25 @@ class Server:
         finally:
             self.front.logs = tuple(other for other in self.front.logs if other is not log)
 
+    @contextmanager
+    def gated(self, gate):
+        """Let `gate` decide inside the block when each command is served.
+
+        In the server's thread, gate.arrive(client name, command, loop) returns what to await before the command
+        is executed, or None to let it pass, and gate.leave(client name, that) follows when it is done.
+        """
+        if self.front.gate is not None:
+            raise RuntimeError("another crowd is running on this server: expected one at a time")
+        self.front.gate = gate
+        try:
+            yield
+        finally:
+            self.front.gate = None
+
+    def disconnect(self, names):
+        """Close the connections of the clients that call themselves one of `names`."""
+        self.front.disconnect(names)
+
     def reset(self):
         """Make a clean slate: no data, no faults, the time of day. Connections stay."""
         self.faults.clear()
@@ -281,7 +300,8 @@ class Server:
         state = self.kind if self.running else "stopped"
         return (
             '<div style="display:inline-block;padding:.5em .9em;border-radius:4px;line-height:1.5;'
-            "border:1px solid var(--jp-border-color2,#9e9e9e);border-left:4px solid var(--jp-brand-color1,#1976d2);"
+            "border:1px solid var(--jp-border-color2,#9e9e9e);"
+            "border-left:4px solid var(--jp-brand-color1,#1976d2);"
             'color:var(--jp-content-font-color1,inherit);background:var(--jp-layout-color1,transparent)">'
             f"<strong>{escape(self.name)}</strong> · {escape(state)}<br>"
             f'<span style="color:var(--jp-content-font-color2,inherit)">{escape(self.engine)}<br>'

@@ -63,6 +63,10 @@ class Front:
         else:
             self.run(_call(self._refuse))
 
+    def disconnect(self, names):
+        """Close the connections of the clients called `names`."""
+        self.run(_call(lambda: self._disconnect(names)))
+
     def accept(self):
         """Listen again on the same port."""
         if self._on_loop():
@@ -91,8 +95,12 @@ class Front:
             self._listener = None
             # Bound but not listening: a client that connects is told "connection refused".
             self._socket = _bound(self.port)
+        self._disconnect()
+
+    def _disconnect(self, names=None):
         for session in list(self.sessions):
-            session.transport.abort()
+            if names is None or session.name in names:
+                session.transport.abort()
 
     async def _close(self):
         self._refuse()
@@ -219,7 +227,7 @@ class Session(asyncio.Protocol):
         gate = self.front.gate
         if gate is None or not self.gated(command):
             return await self.execute(request)
-        turn = gate.arrive(self.name, command)
+        turn = gate.arrive(self.name, command, self.front.loop)
         if turn is None:
             return await self.execute(request)
         try:

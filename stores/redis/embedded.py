@@ -31,11 +31,13 @@ class EmbeddedRedis(Server):
     def __init__(self):
         clock = Clock()
         self._engine = fakeredis.FakeServer(version=(7,))
-        policy = Policy()
-        front = Front(lambda front: RedisSession(front, lambda session: Upstream(session, self._engine), policy))
+        front = Front(self._session)
         super().__init__(front, f"fakeredis {fakeredis.__version__}", clock)
         front.start()
         front.run(_tell_time(clock))
+
+    def _session(self, front):
+        return RedisSession(front, lambda session: Upstream(session, self._engine), Policy())
 
     def clean(self):
         self.front.run(self._clean())

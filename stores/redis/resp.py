@@ -52,10 +52,11 @@ class Requests:
     def _next(self):
         """Return the next request, [] for an empty one, None when more bytes are needed."""
         if not self._wanted:
-            line = self._line("too big mbulk count string" if self._starts_with(b"*") else "too big inline request")
+            array = self._data.startswith(b"*", self._position)
+            line = self._line("too big mbulk count string" if array else "too big inline request")
             if line is None:
                 return None
-            if not line.startswith(b"*"):
+            if not array:
                 return _words(line)
             self._wanted = max(0, _number(line, ARGUMENTS_LIMIT, "invalid multibulk length"))
             self._arguments, self._size = [], 0
@@ -96,9 +97,6 @@ class Requests:
         self._position = end + 1
         return line[:-1] if line.endswith(b"\r") else line
 
-    def _starts_with(self, mark):
-        return self._data.startswith(mark, self._position)
-
 
 class Frames:
     """Cuts what a server sends into frames: one whole reply or push message each, as bytes."""
@@ -129,7 +127,8 @@ class Frames:
         if kind in SIMPLE:
             self._outstanding -= 1
         else:
-            count = _number(bytes(self._data[self._position : end]), 2**40, f"unexpected type {bytes(kind)!r}")
+            line = bytes(self._data[self._position : end])
+            count = _number(line, 2**40, f"unexpected reply {line[:40]!r}")
             if kind in BULK:
                 after += count + 2 if count >= 0 else 0
                 if len(self._data) < after:
