@@ -1,0 +1,342 @@
+"""Races that happen every time: ordinary functions, ordinary clients, one schedule.
+
+    with readers(20, server) as crowd:
+        load = crowd.slow(load_from_database)
+        crowd.run(lambda r: load_once(r, "product:7", load, ttl=60))
+    load.calls
+
+Each actor is a thread with a redis.Redis of its own, named "reader-1", "reader-2", …. The server holds every
+command back until each actor has one pending (or has finished, sleeps or is blocked), then serves them one by
+one in the order of the actors. So all of them read before any of them writes: the worst case, in every run.
+A transaction is one step, at its EXEC; the commands of a pipeline without a transaction are steps of their own.
+"""
+
+import ctypes
+import functools
+import threading
+import time
+import types
+from collections import deque
+from contextlib import contextmanager
+
+import redis
+
+# An actor that sends nothing and uses no processor time for QUIET looks is sleeping or blocked: others go on.
+LOOK = 0.004  # seconds between two looks
+QUIET = 5  # looks, about 20 ms in all
+BUSY = 200_000  # nanoseconds of processor time between two looks: more than waking up and sleeping again
+
+_here = threading.local()  # .schedule and .name, in an actor's thread
+
+
+@contextmanager
+def readers(n, server, seconds=10):
+    """Give a Crowd of `n` actors, "reader-1" to "reader-n", for the `with` block.
+
+    `seconds` limits each run: what is stuck raises TimeoutError and is released.
+    """
+    crowd = Crowd([f"reader-{i}" for i in range(1, n + 1)], server, seconds)
+    try:
+        yield crowd
+    finally:
+        crowd.close()
+
+
+def race(functions, server, order=None, seconds=10):
+    """Run `functions`, each called with a client of its own, and return a list of their outcomes.
+
+    The actors are called "A", "B", …; `order` such as "AABB" says whose command is served next. A letter whose
+    actor has finished, sleeps or is blocked is skipped; after the last letter they take turns. An outcome is the
+    value returned or the exception raised. Raises TimeoutError after `seconds`.
+    """
+    names = [chr(ord("A") + i) for i in range(len(functions))]
+    if unknown := set(order or "") - set(names):
+        raise ValueError(f"order={order!r} names {sorted(unknown)}. Expected only {', '.join(names)}")
+    crowd = Crowd(names, server, seconds)
+    try:
+        return crowd.run_each(functions, order)
+    finally:
+        crowd.close()
+
+
+class Crowd:
+    """Actors that share a server. `schedule` lists the steps of the last run: (actor, what it did)."""
+
+    def __init__(self, names, server, seconds=10):
+        if server.name != "redis":
+            raise ValueError(f"a crowd needs clients that give their name: expected redis, found {server.name}")
+        self.names = list(names)
+        self.server = server
+        self.seconds = seconds
+        self.schedule = []
+        self._slow = {}
+        self._clients = [
+            redis.Redis(host=server.host, port=server.port, decode_responses=True, client_name=name)
+            for name in self.names
+        ]
+
+    def run(self, function):
+        """Call function(r) in every actor and return the outcomes: values, or the exceptions raised."""
+        return self.run_each([function] * len(self.names))
+
+    def run_each(self, functions, order=None):
+        """Call functions[i](r) in actor i, each with its own client; see race()."""
+        schedule = Schedule(self.names, order)
+        self.schedule = schedule.steps
+        outcomes = [None] * len(functions)
+        actors = [
+            threading.Thread(target=_act, args=(schedule, name, function, client, outcomes, i), daemon=True, name=name)
+            for i, (name, function, client) in enumerate(zip(self.names, functions, self._clients, strict=True))
+        ]
+        for client in self._clients:  # connect now: connecting is no part of the race
+            client.connection_pool.release(client.connection_pool.get_connection())
+        with self.server.gated(schedule):
+            for actor in actors:
+                actor.start()
+            try:
+                schedule.conduct(time.monotonic() + self.seconds)
+            except TimeoutError as error:
+                raise TimeoutError(f"not finished after {self.seconds:g} s: {error}") from None
+            finally:
+                self._release(schedule, actors)
+        return outcomes
+
+    def slow(self, load):
+        """Return `load` made slow: while it loads, everyone else takes a turn. `.calls` counts its calls.
+
+        The same `load` gives the same slow function; a plain function gets the attribute `calls` as well.
+        """
+        if load not in self._slow:
+            self._slow[load] = _slow(load)
+        return self._slow[load]
+
+    def close(self):
+        """Close the actors' connections."""
+        for client in self._clients:
+            client.close()
+
+    def _release(self, schedule, actors):
+        """Let everyone go. Only an actor that is stuck still runs here: it gets an exception to end it."""
+        schedule.open()
+        alive = [actor for actor in actors if actor.is_alive()]
+        for actor in alive:
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(actor.ident), ctypes.py_object(_Stop))
+        if alive:
+            self.server.disconnect(self.names)  # wakes those who wait for a reply
+        for actor in alive:
+            actor.join(0.5)
+
+
+class _Stop(BaseException):
+    """Ends an actor that ran out of time; `except Exception` does not hold it."""
+
+
+class Turn:
+    """One step that an actor wants to take; `last` when everyone else goes first."""
+
+    def __init__(self, what, grant, last=False):
+        self.what = what
+        self.grant = grant  # called when it is this step's turn
+        self.last = last
+        self.over = False
+
+
+class CommandTurn(Turn):
+    """A command held in the server's thread, which awaits it."""
+
+    def __init__(self, command, loop):
+        self._granted = loop.create_future()
+        super().__init__(_describe(command), lambda: loop.call_soon_threadsafe(self._go))
+
+    def _go(self):
+        if not self._granted.done():
+            self._granted.set_result(None)
+
+    def __await__(self):
+        return self._granted.__await__()
+
+
+class Schedule:
+    """Decides whose step is next. It is the gate of the server (arrive, leave) and of slow()."""
+
+    def __init__(self, names, order=None):
+        self.steps = []
+        self._order = deque(order or ())
+        self._waiting = {name: deque() for name in names}  # the turns that each actor waits for
+        self._serving = {}  # name -> the step granted last, for the error message
+        self._alive = list(names)
+        self._clocks = {}  # name -> its thread's processor clock, where the system has one
+        self._events = 0
+        self._open = False
+        self._changed = threading.Condition()
+
+    # The server's thread.
+
+    def arrive(self, client, command, loop):
+        """Hold a command of an actor: return what to await. None for a stranger's, which passes."""
+        if client not in self._waiting or self._open:
+            return None
+        turn = CommandTurn(command, loop)
+        self._wait_for(client, turn)
+        return turn
+
+    def leave(self, client, turn):
+        """Note that the command is done, or its connection gone."""
+        with self._event():
+            turn.over = True
+            if turn in self._waiting[client]:
+                self._waiting[client].remove(turn)
+
+    # The actors' threads.
+
+    def begin(self, name):
+        """An actor starts."""
+        if hasattr(time, "pthread_getcpuclockid"):  # Linux; elsewhere only commands are signs of life
+            self._clocks[name] = time.pthread_getcpuclockid(threading.get_ident())
+
+    def finish(self, name):
+        """An actor has returned or raised."""
+        with self._event():
+            self._clocks.pop(name, None)
+            self._alive.remove(name)
+
+    @contextmanager
+    def step(self, name, what, last=False):
+        """Wait for a turn that is no command, and hold it for the block."""
+        granted = threading.Event()
+        turn = Turn(what, granted.set, last)
+        if not self._open:
+            self._wait_for(name, turn)
+            granted.wait()
+        try:
+            yield
+        finally:
+            self.leave(name, turn)
+
+    # The thread that runs the crowd.
+
+    def conduct(self, deadline):
+        """Grant turns until every actor has finished. Raises TimeoutError that says who waits for what."""
+        while self._alive:
+            self._until(lambda: all(self._waiting[name] for name in self._alive), deadline)
+            for name, turn in self._round():
+                self._grant(name, turn)
+                self._until(lambda turn=turn: turn.over, deadline, anyone=False)
+
+    def open(self):
+        """Grant every turn, now and later."""
+        with self._event():
+            self._open = True
+            for turns in self._waiting.values():
+                for turn in turns:
+                    turn.grant()
+
+    def _round(self):
+        """Return the turns to grant next, at most one an actor."""
+        with self._changed:
+            ready = {name: turns[0] for name, turns in self._waiting.items() if turns}
+        while self._order:
+            name = self._order.popleft()
+            if name in ready:
+                return [(name, ready[name])]
+        return sorted(ready.items(), key=lambda item: item[1].last)  # stable: else in the actors' order
+
+    def _grant(self, name, turn):
+        with self._changed:
+            if turn not in self._waiting[name]:
+                return  # its connection has gone meanwhile
+            self._waiting[name].remove(turn)
+            self._serving[name] = turn
+        self.steps.append((name, turn.what))
+        turn.grant()
+
+    def _until(self, reached, deadline, anyone=True):
+        """Wait until `reached()`, or until all is quiet (with `anyone`: and somebody waits for a turn)."""
+        quiet, events, used = 0, None, 0
+        with self._changed:
+            while self._alive and not reached():
+                if time.monotonic() > deadline:
+                    raise TimeoutError(self._who_waits())
+                used, before = self._processor_time(), used
+                quiet = quiet + 1 if self._events == events and used - before < BUSY else 0
+                events = self._events
+                if quiet >= QUIET and (not anyone or any(self._waiting.values())):
+                    return
+                self._changed.wait(LOOK)
+
+    def _processor_time(self):
+        total = 0
+        for clock in list(self._clocks.values()):
+            try:
+                total += time.clock_gettime_ns(clock)
+            except OSError:  # the thread has just ended
+                continue
+        return total
+
+    def _wait_for(self, name, turn):
+        with self._event():
+            self._waiting[name].append(turn)
+            if self._open:
+                turn.grant()
+
+    @contextmanager
+    def _event(self):
+        with self._changed:
+            yield
+            self._events += 1
+            self._changed.notify_all()
+
+    def _who_waits(self):
+        lines = []
+        for name in self._alive[:5]:
+            turn = self._serving.get(name)
+            if self._waiting[name]:
+                lines.append(f"{name} waits for its turn to {self._waiting[name][0].what}")
+            elif turn is not None and not turn.over:
+                lines.append(f"{name} waits for the reply to {turn.what}")
+            else:
+                lines.append(f"{name} sends nothing" + (f" after {turn.what}" if turn else ""))
+        more = len(self._alive) - len(lines)
+        return "; ".join(lines) + (f"; and {more} more" if more else "")
+
+
+def _act(schedule, name, function, client, outcomes, i):
+    _here.schedule, _here.name = schedule, name
+    schedule.begin(name)
+    try:
+        outcomes[i] = function(client)
+    except BaseException as error:  # an outcome like any other
+        outcomes[i] = error
+    finally:
+        schedule.finish(name)
+
+
+def _slow(load):
+    lock = threading.Lock()
+
+    @functools.wraps(load, updated=())
+    def slow(*args, **kwargs):
+        with lock:
+            slow.calls += 1
+            if plain:
+                load.calls = slow.calls
+        schedule = getattr(_here, "schedule", None)
+        if schedule is None:
+            return load(*args, **kwargs)
+        try:
+            with schedule.step(_here.name, "load"):
+                return load(*args, **kwargs)
+        finally:
+            with schedule.step(_here.name, "return what it loaded", last=True):
+                pass
+
+    plain = isinstance(load, types.FunctionType)
+    slow.calls = 0
+    if plain:
+        load.calls = 0
+    return slow
+
+
+def _describe(command):
+    words = [command.name, *map(str, command.args[:2])]
+    return " ".join(word if len(word) <= 30 else word[:29] + "…" for word in words)

@@ -1,0 +1,297 @@
+"""The front: a small asyncio server on loopback, in a daemon thread, between a driver and an engine.
+
+Every command passes here one at a time per connection, whichever engine answers it. That makes the record,
+the faults and the gates of `course.crowd` the same for the embedded engine and for a real server.
+"""
+
+import asyncio
+import os
+import socket
+import threading
+from collections import deque
+
+from stores.base import Faults
+
+HOST = "127.0.0.1"
+QUEUED = 1_000  # requests read ahead of the engine, per connection
+BACKLOG = 64 * 2**20  # bytes that a client may leave unread
+# A client that pipelines a lot sends several packets. While somebody counts round trips, the reply to a
+# large burst waits this long for the rest of it; an ordinary command never waits.
+LARGE_BURST = 4096  # bytes
+SAME_BURST = 0.003  # seconds
+
+
+class ProtocolError(Exception):
+    """The client's bytes are not the protocol; the connection ends after this message."""
+
+
+class Front:
+    """Listens on a free loopback port and gives each connection a session.
+
+    `session(front)` makes one. `logs`, `faults` and `gate` are looked at by the sessions for each command.
+    """
+
+    def __init__(self, session):
+        self.host = HOST
+        self.port = 0
+        self.logs = ()
+        self.gate = None  # see course.crowd
+        self.faults = Faults(self)
+        self.sessions = set()
+        self._session = session
+        self._listener = None  # None while refusing
+        # Not the default loop: Windows' proactor loop cannot be stopped as cleanly from another thread.
+        self.loop = asyncio.SelectorEventLoop()
+        self._thread = threading.Thread(target=self.loop.run_forever, daemon=True, name="stores-front")
+
+    def start(self):
+        """Listen; the port is known afterwards."""
+        self._socket = _bound(0)
+        self.port = self._socket.getsockname()[1]
+        self._thread.start()
+        self.run(self._listen())
+        return self
+
+    def run(self, coroutine, seconds=10):
+        """Run a coroutine in the front's thread and return its result."""
+        return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(seconds)
+
+    def refuse(self):
+        """Close the port and every connection. The port stays ours, so that nobody else takes it."""
+        if self._on_loop():
+            self._refuse()
+        else:
+            self.run(_call(self._refuse))
+
+    def disconnect(self, names):
+        """Close the connections of the clients called `names`."""
+        self.run(_call(lambda: self._disconnect(names)))
+
+    def accept(self):
+        """Listen again on the same port."""
+        if self._on_loop():
+            self.loop.create_task(self._listen())
+        elif self._thread.is_alive():
+            self.run(self._listen())
+
+    def stop(self):
+        """Close everything and end the thread."""
+        if self._thread.is_alive():
+            self.run(self._close())
+            self.loop.call_soon_threadsafe(self.loop.stop)
+            self._thread.join(5)
+            self.loop.close()
+        self._socket.close()
+
+    async def _listen(self):
+        if self._listener is None:
+            self._listener = await self.loop.create_server(
+                lambda: self._session(self), sock=self._socket, backlog=512
+            )
+
+    def _refuse(self):
+        if self._listener is not None:
+            self._listener.close()
+            self._listener = None
+            # Bound but not listening: a client that connects is told "connection refused".
+            self._socket = _bound(self.port)
+        self._disconnect()
+
+    def _disconnect(self, names=None):
+        for session in list(self.sessions):
+            if names is None or session.name in names:
+                session.transport.abort()
+
+    async def _close(self):
+        self._refuse()
+        tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.sleep(0)  # lets the transports close their sockets
+
+    def _on_loop(self):
+        return threading.current_thread() is self._thread
+
+
+class Session(asyncio.Protocol):
+    """One client's connection. A store's session says how to parse, describe and execute its requests."""
+
+    parser = None  # .feed(bytes) -> list of requests, the last may be a ProtocolError
+
+    def __init__(self, front):
+        self.front = front
+        self.name = ""  # what the client calls itself
+        self.closing = False  # set by execute() to close after its reply
+        self._requests = deque()
+        self._replies = []
+        self._arrived = None  # future, while the task waits for a request
+        self._drained = None  # future, while the client reads too slowly
+        self._flushing = None
+        self._holding = False
+        self._burst_open = False
+        self._burst_bytes = 0
+
+    # What a store's session defines.
+
+    async def opened(self):
+        """Open the engine's side."""
+
+    async def closed(self):
+        """Close the engine's side."""
+
+    def describe(self, request):
+        """Return the Command to record and gate, or None for connection set-up."""
+        raise NotImplementedError
+
+    def gated(self, command):
+        """Return whether a gate holds this command (a command that is only queued need not wait)."""
+        return True
+
+    async def execute(self, request):
+        """Return the reply as bytes, or None for no reply."""
+        raise NotImplementedError
+
+    def protocol_error(self, error):
+        """Return the last bytes that a client gets which does not speak the protocol."""
+        raise NotImplementedError
+
+    # What asyncio calls.
+
+    def connection_made(self, transport):
+        self.transport = transport
+        self.front.sessions.add(self)
+        self._task = self.front.loop.create_task(self._serve())
+
+    def data_received(self, data):
+        self._burst_bytes += len(data)
+        self._requests.extend(self.parser.feed(data))
+        if len(self._requests) > QUEUED:
+            self.transport.pause_reading()
+        if self._requests and self._arrived is not None and not self._arrived.done():
+            self._arrived.set_result(None)
+
+    def connection_lost(self, _):
+        self.front.sessions.discard(self)
+        self._task.cancel()
+
+    def pause_writing(self):
+        self._drained = self.front.loop.create_future()
+
+    def resume_writing(self):
+        if self._drained is not None and not self._drained.done():
+            self._drained.set_result(None)
+        self._drained = None
+
+    # The life of a connection.
+
+    async def _serve(self):
+        try:
+            await self.opened()
+            while not self.closing:
+                if not self._requests:
+                    await self._next_burst()
+                await self._serve_one(self._requests.popleft())
+        except OSError:  # the engine's side is gone: so is ours
+            pass
+        except Exception as error:  # a defect of ours: say so, and end this connection only
+            self.front.loop.call_exception_handler({"message": "a session failed", "exception": error})
+        finally:
+            self._flush()
+            self.transport.close()
+            await self.closed()
+
+    async def _serve_one(self, request):
+        if isinstance(request, ProtocolError):
+            self.write(self.protocol_error(request))
+            self.closing = True
+            return
+        command = self.describe(request)
+        if command is None:
+            reply = await self.execute(request)
+        else:
+            self._record(command)
+            if seconds := self.front.faults.delay_for(command):
+                await asyncio.sleep(seconds)
+            reply = await self._at_gate(command, request)
+            if self.front.faults.takes_reply(command):
+                self.transport.abort()
+                self.closing = True
+                return
+        if reply is not None:
+            self.write(reply)
+        if self._drained is not None:
+            await self._drained
+
+    async def _at_gate(self, command, request):
+        gate = self.front.gate
+        if gate is None or not self.gated(command):
+            return await self.execute(request)
+        turn = gate.arrive(self.name, command, self.front.loop)
+        if turn is None:
+            return await self.execute(request)
+        try:
+            await turn
+            return await self.execute(request)
+        finally:
+            gate.leave(self.name, turn)
+
+    def _record(self, command):
+        for log in self.front.logs:
+            log.add(command, starts_round_trip=not self._burst_open)
+        self._burst_open = True
+
+    async def _next_burst(self):
+        """Send the replies and wait until the client sends more."""
+        if self.front.logs and self._burst_bytes >= LARGE_BURST:
+            self._holding = True
+            await self._wait(SAME_BURST)
+            self._holding = False
+            if self._requests:
+                return
+        self._flush()
+        self._burst_open = False
+        self._burst_bytes = 0
+        self.transport.resume_reading()
+        while not self._requests:
+            await self._wait()
+
+    async def _wait(self, seconds=None):
+        self._arrived = self.front.loop.create_future()
+        try:
+            if seconds is None:
+                await self._arrived
+            else:
+                await asyncio.wait([self._arrived], timeout=seconds)
+        finally:
+            self._arrived = None
+
+    def write(self, data):
+        """Send bytes to the client, at the latest when this task next waits."""
+        self._replies.append(data)
+        if self._flushing is None:
+            self._flushing = self.front.loop.call_soon(self._flush_soon)
+
+    def _flush_soon(self):
+        self._flushing = None
+        if not self._holding:
+            self._flush()
+
+    def _flush(self):
+        if self._replies and not self.transport.is_closing():
+            self.transport.write(b"".join(self._replies))
+            if self.transport.get_write_buffer_size() > BACKLOG:
+                self.transport.abort()
+        self._replies.clear()
+
+
+def _bound(port):
+    sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    if os.name == "posix":  # to bind the port again while old connections linger; on Windows it means "steal"
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    sock.bind((HOST, port))
+    return sock
+
+
+async def _call(function):
+    function()
