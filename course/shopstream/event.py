@@ -82,7 +82,8 @@ class Event:
             )
 
     def _fields(self) -> dict:
-        """A fresh dict of the fields, without an amount where there is none. Every translation starts here."""
+        """A fresh dict of the fields, without an amount where there is none. Every translation starts
+        here."""
         fields = {name: getattr(self, name) for name in _REQUIRED}
         fields["details"] = dict(self.details)
         if self.amount_cents is not None:
@@ -106,8 +107,8 @@ class Event:
     # keeps beside an event (a sort key, a bucket number).
 
     def for_redis(self) -> dict[str, str]:
-        """Fields of a hash or of a stream entry: flat, and all of them text. The time is in milliseconds, so it
-        can also be the score in a sorted set."""
+        """Fields of a hash or of a stream entry: flat, and all of them text. The time is in milliseconds,
+        so it can also be the score in a sorted set."""
         fields = self._fields() | {"timestamp": to_millis(self.timestamp), "details": _dumps(self.details)}
         return {name: str(value) for name, value in fields.items()}
 
@@ -124,8 +125,9 @@ class Event:
         )
 
     def for_mongodb(self) -> dict:
-        """A document. `_id` is the event id, so inserting the event twice is a DuplicateKeyError; it is text, so
-        no client needs the option uuidRepresentation. BSON keeps dates in UTC milliseconds, as we do."""
+        """A document. `_id` is the event id, so inserting the event twice is a DuplicateKeyError; it is
+        text, so no client needs the option uuidRepresentation. BSON keeps dates in UTC milliseconds, as
+        we do."""
         fields = self._fields()
         return {"_id": str(fields.pop("event_id")), **fields}
 
@@ -135,15 +137,16 @@ class Event:
         return cls._read({**document, "event_id": document.get("_id")}, timestamp=_assume_utc)
 
     def for_cassandra(self) -> dict:
-        """Values to bind by name. The columns: `event_id uuid`, `timestamp timestamp`, `day date`, `quantity int`,
-        `amount_cents bigint`, `details map<text, text>`, the others `text`. `day` is the UTC date, to build a
-        partition key with. An absent amount is None, because a prepared statement wants a value for each name."""
+        """Values to bind by name. The columns: `event_id uuid`, `timestamp timestamp`, `day date`,
+        `quantity int`, `amount_cents bigint`, `details map<text, text>`, the others `text`. `day` is the
+        UTC date, to build a partition key with. An absent amount is None, because a prepared statement
+        wants a value for each name."""
         return {**self._fields(), "day": self.timestamp.date(), "amount_cents": self.amount_cents}
 
     @classmethod
     def from_cassandra(cls, row) -> "Event":
-        """Takes a row, as a named tuple or a dict. The driver returns naive datetimes that mean UTC, and None for
-        an empty map."""
+        """Takes a row, as a named tuple or a dict. The driver returns naive datetimes that mean UTC, and
+        None for an empty map."""
         fields = row if isinstance(row, dict) else row._asdict()
         return cls._read(fields, timestamp=_assume_utc, details=lambda entries: dict(entries or {}))
 
@@ -161,8 +164,9 @@ class Event:
         )
 
     def for_dynamodb(self) -> dict:
-        """Attributes of an item, for boto3's resources: numbers are Decimal (a float is refused), the time is text
-        that sorts by time. The keys (PK, SK) are the table's business and not part of the event."""
+        """Attributes of an item, for boto3's resources: numbers are Decimal (a float is refused), the
+        time is text that sorts by time. The keys (PK, SK) are the table's business and not part of the
+        event."""
         fields = self._fields() | {"event_id": str(self.event_id), "timestamp": to_text(self.timestamp)}
         return {name: Decimal(value) if isinstance(value, int) else value for name, value in fields.items()}
 
@@ -173,7 +177,8 @@ class Event:
 
     @classmethod
     def _read(cls, fields: dict, **parsers) -> "Event":
-        """An event from a store's `fields`, each through the parser of its name. Times and ids may be text."""
+        """An event from a store's `fields`, each through the parser of its name. Times and ids may be
+        text."""
         if not isinstance(fields, dict):
             raise ValueError(f"expected the fields of an event by name, got {fields!r}")
         if missing := {*_REQUIRED, "details"} - fields.keys():

@@ -1,4 +1,4 @@
-"""The facts of the shop: how much there is of everything, when the sale is, what people and things are called.
+"""The facts of the shop: how much there is of everything, when the sale is, and what all is called.
 
 Change a number here and the whole data set follows; the test that pins its SHA-256 will tell.
 """
@@ -38,17 +38,18 @@ REASONS = ("too small", "changed my mind", "arrived late", "a present they alrea
 
 FIRST_NAMES = """
     Amara Anders Aylin Beatriz Bram Camille Chidi Dalia Emeka Esra Farid Freya Giulia Hana Ibrahim Ines Jonas
-    Kaito Kavya Lars Leilani Liam Lucia Mateo Mei Milan Nadia Nia Noor Olga Paolo Priya Rafael Rania Sanna Soren
-    Tariq Thandi Viktor Yuki
+    Kaito Kavya Lars Leilani Liam Lucia Mateo Mei Milan Nadia Nia Noor Olga Paolo Priya Rafael Rania Sanna
+    Soren Tariq Thandi Viktor Yuki
 """
 LAST_NAMES = """
-    Abara Adeyemi Almeida Andersson Bakker Banerjee Berger Bianchi Castillo Chen Cohen Costa Demir Dubois Eriksen
-    Farouk Fischer Garcia Haddad Horvat Ito Jansen Kamau Kaya Kim Kowalski Larsen Mbeki Mendes Moreau Nakamura
-    Nguyen Novak Okafor Patel Rossi Silva Tanaka Virtanen Zhang
+    Abara Adeyemi Almeida Andersson Bakker Banerjee Berger Bianchi Castillo Chen Cohen Costa Demir Dubois
+    Eriksen Farouk Fischer Garcia Haddad Horvat Ito Jansen Kamau Kaya Kim Kowalski Larsen Mbeki Mendes
+    Moreau Nakamura Nguyen Novak Okafor Patel Rossi Silva Tanaka Virtanen Zhang
 """
 CITIES = """
-    Accra Amsterdam Athens Bilbao Bogotá Busan Casablanca Dakar Dublin Ghent Hanoi Helsinki İzmir Jaipur Kraków
-    Kyoto Lagos Lima Malmö Mombasa Montréal Naples Oslo Porto Quito Rīga Turin València Vienna Zagreb
+    Accra Amsterdam Athens Bilbao Bogotá Busan Casablanca Dakar Dublin Ghent Hanoi Helsinki İzmir Jaipur
+    Kraków Kyoto Lagos Lima Malmö Mombasa Montréal Naples Oslo Porto Quito Rīga Turin València Vienna
+    Zagreb
 """
 
 # Ten categories: lowest and highest price in cents, materials, and twelve things.
@@ -61,17 +62,17 @@ CATALOGUE = {
     "garden": (
         (400, 5_000),
         "Cedar Zinc Terracotta",
-        "Planter Trowel Birdhouse Lantern Trellis Bench Bucket Dibber Windchime Sundial Rake Cloche",
+        "Planter Trowel Birdhouse Wheelbarrow Trellis Bench Bucket Dibber Windchime Sundial Rake Cloche",
     ),
     "stationery": (
         (200, 3_000),
         "Cotton Ruled Marbled",
-        "Notebook Envelope Sketchbook Calendar Folder Postcard Planner Journal Notepad Album Bookmark Wrapper",
+        "Notebook Envelope Sketchbook Calendar Folder Postcard Planner Journal Notepad Album Bookmark Card",
     ),
     "music": (
         (900, 30_000),
         "Maple Brass Walnut",
-        "Ukulele Kalimba Tambourine Recorder Metronome Harmonica Bongo Triangle Xylophone Ocarina Zither Cajón",
+        "Ukulele Kalimba Tambourine Recorder Metronome Harmonica Bongo Triangle Marimba Ocarina Zither Cajón",
     ),
     "camping": (
         (800, 20_000),
@@ -86,7 +87,7 @@ CATALOGUE = {
     "lighting": (
         (1_500, 15_000),
         "Paper Glass Linen",
-        "Pendant Desk-Lamp Nightlight Floor-Lamp Candle Garland Sconce Spotlight Shade Lightbox Torch Chandelier",
+        "Pendant Desk-Lamp Nightlight Floor-Lamp Candle Garland Sconce Bulb Shade Lightbox Torch Lantern",
     ),
     "textiles": (
         (700, 9_000),
