@@ -2,8 +2,8 @@
 
     plots.herd({"same TTL": loads, "TTL with jitter": other_loads})
 
-Each function returns a figure that a notebook shows once, at the end of the cell. Titles state what the numbers say,
-so they are worked out from the numbers. Nothing here changes the settings of matplotlib outside its own figures.
+Each function returns a figure, which a notebook shows if the call is the last line of its cell. A title states
+what the numbers say, so it is worked out from the numbers. Nothing here changes matplotlib's settings for others.
 """
 
 import io
@@ -15,7 +15,7 @@ from statistics import median
 
 import matplotlib.style
 from matplotlib.axes import Axes
-from matplotlib.dates import DateFormatter, DayLocator
+from matplotlib.dates import DateFormatter
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
 
@@ -30,7 +30,7 @@ POLICIES = {
     "LRU": (BLUE, "-", "o"),
     "LFU": (GREEN, "-", "s"),
     "FIFO": (ORANGE, "-", "^"),
-    "Random": (PINK, "-", "D"),
+    "Random": (PINK, ":", "D"),  # dotted, because it hides FIFO
     "TTL": (SKY, "-", "v"),
     "optimal": (INK, "--", ""),
 }
@@ -112,7 +112,7 @@ def month(shop) -> Picture:
 
 def _events_per_hour(axes: Axes, events: Sequence) -> None:
     per_hour = Counter(event.timestamp.replace(minute=0, second=0, microsecond=0) for event in events)
-    first, last = min(per_hour), max(per_hour)
+    first, last = min(per_hour).replace(hour=0), max(per_hour).replace(hour=23)
     hours = [first + timedelta(hours=n) for n in range((last - first) // timedelta(hours=1) + 1)]
     counts = [per_hour[hour] for hour in hours]
     busiest = max(per_hour, key=per_hour.get)
@@ -126,10 +126,10 @@ def _events_per_hour(axes: Axes, events: Sequence) -> None:
         va="top",
         color=RED,
     )
-    axes.set_title(f"One hour brings {whole(per_hour[busiest])} events, a usual one {whole(median(counts))}")
+    axes.set_title(f"{whole(per_hour[busiest])} events in one hour, {whole(median(counts))} in a usual one")
     axes.set_xlabel("day (UTC)")
     axes.set_ylabel("events per hour")
-    axes.xaxis.set_major_locator(DayLocator(bymonthday=(1, 8, 15, 22, 29)))
+    axes.set_xticks(hours[:: 7 * 24])
     axes.xaxis.set_major_formatter(DateFormatter("%d %b"))
     axes.set_xlim(first, last + timedelta(hours=1))
     axes.set_ylim(bottom=0)
@@ -153,7 +153,7 @@ def _events_per_user(axes: Axes, events: Sequence, celebrity: str) -> None:
         color=RED,
     )
     tenth = sum(counts[: len(counts) // 10]) / sum(counts)
-    axes.set_title(f"A tenth of the users makes {tenth:.0%} of the events")
+    axes.set_title(f"10% of the users make {tenth:.0%} of them")
     axes.set_xlabel("rank of the user")
     axes.set_ylabel("events in the month")
     for axis in (axes.xaxis, axes.yaxis):
@@ -176,7 +176,7 @@ def bucket_occupancy(keys_in_bucket: Sequence[int]) -> Picture:
     gap = 0.15 if len(sizes) <= 100 else 0  # thousands of bars with gaps would look grey
     axes.bar(range(len(sizes)), sizes, width=1 - gap, color=colours)
     axes.set_title(
-        f"{whole(keys)} keys in {whole(len(sizes))} buckets (load factor {keys / len(sizes):.2f}): "
+        f"{whole(keys)} keys in {whole(len(sizes))} buckets (load factor {keys / len(sizes):.2f}):\n"
         f"{whole(shared)} share a bucket, {whole(sizes.count(0))} buckets are empty"
     )
     axes.set_xlabel("bucket")
@@ -232,7 +232,7 @@ def hit_ratio(capacities: Sequence[int], panels: Mapping[str, Mapping[str, Seque
     capacities    cache sizes in keys
     panels        {"skew 0.8": {"LRU": [0.21, ...], "optimal": [...]}, ...}, a ratio for each of `capacities`
     """
-    figure = new_picture(3.2 * len(panels) + 1.6, 3.5)
+    figure = new_picture(max(8, 3 * len(panels) + 1.6), 3.5)
     row = figure.subplots(1, len(panels), sharex=True, sharey=True, squeeze=False)[0]
     for axes, (traffic, policies) in zip(row, panels.items(), strict=True):
         for policy, ratios in policies.items():
@@ -240,65 +240,56 @@ def hit_ratio(capacities: Sequence[int], panels: Mapping[str, Mapping[str, Seque
             axes.plot(capacities, ratios, line, color=colour, marker=marker, markersize=4, label=policy)
         axes.set_title(traffic)
         axes.set_xscale("log")
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: whole(value)))
+        axes.set_xticks(capacities, [whole(capacity) for capacity in capacities])
+        axes.minorticks_off()
         axes.set_ylim(0, 1)
         axes.yaxis.set_major_formatter(PercentFormatter(xmax=1))
         axes.grid(axis="y", color=PALE)
         axes.set_axisbelow(True)
     row[0].set_ylabel("hits per request")
     figure.supxlabel("cache size (keys)", fontsize=10)
-    figure.legend(*row[0].get_legend_handles_labels(), loc="outside right upper")
+    figure.legend(*row[0].get_legend_handles_labels(), loc="outside right center")
     figure.suptitle(_what_the_ratios_say(capacities, panels), x=0.01, ha="left", fontsize=11, weight="bold")
     return figure
 
 
 def _what_the_ratios_say(capacities: Sequence[int], panels: Mapping) -> str:
-    """Compare the traffics by the best real policy at the middle size, which is where policies matter."""
+    """Compare the traffics by their best policy at the middle size, which is where policies matter."""
     middle = len(capacities) // 2
-    best = {
-        traffic: max(
-            ratios[middle] for name, ratios in policies.items() if name != "optimal" or len(policies) == 1
-        )
-        for traffic, policies in panels.items()
-    }
-    parts = ", ".join(f"{ratio:.0%} at {traffic}" for traffic, ratio in best.items())
-    return f"With room for {whole(capacities[middle])} keys, the best policy hits {parts}"
+    winners = []
+    for traffic, policies in panels.items():
+        real = {name: ratios[middle] for name, ratios in policies.items() if name != "optimal"}
+        winner = max(real, key=real.get)
+        winners.append(f"{winner} hits {real[winner]:.0%} ({traffic})")
+    return f"Room for {whole(capacities[middle])} keys: {', '.join(winners)}"
 
 
 @styled
 def herd(loads: Mapping[str, Sequence[int]]) -> Picture:
-    """Loads per second, a panel for each way of caching: `{"same TTL": [0, 1000, ...], "with jitter": [...]}`."""
+    """Database queries in each second, a panel for each way of caching.
+
+    loads         {"same TTL": [0, 0, 1000, ...], "TTL with jitter": [0, 31, 40, ...]}
+    """
     peaks = {name: max(counts, default=0) for name, counts in loads.items()}
+    worst, best = max(peaks.values()), min(peaks.values())
     figure = new_picture(8, 1.2 + 1.3 * len(loads))
     column = figure.subplots(len(loads), 1, sharex=True, sharey=True, squeeze=False)[:, 0]
-    worst = max(peaks.values(), default=0)
     for axes, (name, counts) in zip(column, loads.items(), strict=True):
-        colour = RED if peaks[name] == worst else BLUE
-        axes.bar(range(len(counts)), counts, width=1, align="edge", color=colour)
-        axes.text(0.01, 0.95, name, transform=axes.transAxes, va="top", color=INK)
-        axes.text(
-            0.99,
-            0.95,
-            f"at most {whole(peaks[name])} in a second",
-            transform=axes.transAxes,
-            va="top",
-            ha="right",
+        axes.bar(
+            range(len(counts)), counts, width=1, align="edge", color=RED if peaks[name] == worst else BLUE
         )
-        axes.set_ylim(0, worst * 1.35 or 1)  # room for the texts above the highest bar
+        axes.set_title(f"{name}: at most {whole(peaks[name])} in a second", weight="normal", size=10, pad=4)
         axes.set_xlim(0, max(map(len, loads.values())))
         count_on(axes.yaxis)
+    column[0].set_ylim(0, worst * 1.05 or 1)
     count_on(column[-1].xaxis)
     column[-1].set_xlabel("time (seconds)")
     figure.supylabel("database queries per second", fontsize=10)
-    figure.suptitle(_what_the_peaks_say(peaks), x=0.01, ha="left", fontsize=11, weight="bold")
+    title = f"The worst second brings the database {whole(worst)} queries"
+    if best < worst:
+        title += f", at best {whole(best)}"
+    figure.suptitle(title, x=0.01, ha="left", fontsize=11, weight="bold")
     return figure
-
-
-def _what_the_peaks_say(peaks: Mapping[str, int]) -> str:
-    worst, best = max(peaks, key=peaks.get), min(peaks, key=peaks.get)
-    if peaks[worst] == peaks[best]:
-        return f"The database gets {whole(peaks[worst])} queries in the worst second"
-    return f"The worst second brings {whole(peaks[worst])} queries to the database ({worst}) or {whole(peaks[best])} ({best})"
 
 
 # -- for everything else ----------------------------------------------------------------------
@@ -310,13 +301,15 @@ def bars(values: Mapping[str, float], title: str, unit: str) -> Picture:
     figure = new_picture(8, 0.9 + 0.4 * len(values))
     axes = figure.subplots()
     drawn = axes.barh(list(values), list(values.values()), height=0.6, color=BLUE)
-    axes.bar_label(
-        drawn,
-        labels=[f"{value:,.4g}" if value < 1000 else whole(value) for value in values.values()],
-        padding=4,
-    )
+    axes.bar_label(drawn, labels=[_short(value) for value in values.values()], padding=4)
     axes.invert_yaxis()  # the first on top
     axes.margins(x=0.12)
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _short(value)))
     axes.set_title(title)
     axes.set_xlabel(unit)
     return figure
+
+
+def _short(value: float) -> str:
+    """1234.5 → '1,234', 0.04321 → '0.0432'"""
+    return whole(value) if abs(value) >= 1000 else f"{value:.3g}"
