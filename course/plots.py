@@ -2,8 +2,9 @@
 
     plots.herd({"same TTL": loads, "TTL with jitter": other_loads})
 
-Each function returns a figure, which a notebook shows if the call is the last line of its cell. A title states
-what the numbers say, so it is worked out from the numbers. Nothing here changes matplotlib's settings for others.
+Each function returns a figure, which a notebook shows if the call is the last line of its cell. A title
+states what the numbers say, so it is worked out from the numbers. Nothing here changes matplotlib's settings
+for anybody else.
 """
 
 import io
@@ -103,8 +104,8 @@ def count_on(axis) -> None:
 @styled
 def month(shop) -> Picture:
     """The shop's 30 days: how many events each hour brings, and who makes them."""
-    figure = new_picture(10, 3.8)
-    left, right = figure.subplots(1, 2, width_ratios=(3, 2))
+    figure = new_picture(10.5, 3.8)
+    left, right = figure.subplots(1, 2, width_ratios=(11, 9))
     _events_per_hour(left, shop.events)
     _events_per_user(right, shop.events, shop.traps["celebrity"].where[0])
     return figure
@@ -153,7 +154,7 @@ def _events_per_user(axes: Axes, events: Sequence, celebrity: str) -> None:
         color=RED,
     )
     tenth = sum(counts[: len(counts) // 10]) / sum(counts)
-    axes.set_title(f"10% of the users make {tenth:.0%} of them")
+    axes.set_title(f"10% of the users make {tenth:.0%} of the events")
     axes.set_xlabel("rank of the user")
     axes.set_ylabel("events in the month")
     for axis in (axes.xaxis, axes.yaxis):
@@ -214,7 +215,8 @@ def log_size(log_bytes: Sequence[int], live_bytes: Sequence[int] = ()) -> Pictur
     axes.set_ylim(bottom=0)
     count_on(axes.xaxis)
     count_on(axes.yaxis)
-    figure.legend(loc="outside right upper")
+    if live_bytes or shrinks:
+        figure.legend(loc="outside right upper")
     return figure
 
 
@@ -275,9 +277,8 @@ def herd(loads: Mapping[str, Sequence[int]]) -> Picture:
     figure = new_picture(8, 1.2 + 1.3 * len(loads))
     column = figure.subplots(len(loads), 1, sharex=True, sharey=True, squeeze=False)[:, 0]
     for axes, (name, counts) in zip(column, loads.items(), strict=True):
-        axes.bar(
-            range(len(counts)), counts, width=1, align="edge", color=RED if peaks[name] == worst else BLUE
-        )
+        colour = RED if peaks[name] == worst else BLUE
+        axes.bar(range(len(counts)), counts, width=1, align="edge", color=colour)
         axes.set_title(f"{name}: at most {whole(peaks[name])} in a second", weight="normal", size=10, pad=4)
         axes.set_xlim(0, max(map(len, loads.values())))
         count_on(axes.yaxis)
@@ -285,9 +286,9 @@ def herd(loads: Mapping[str, Sequence[int]]) -> Picture:
     count_on(column[-1].xaxis)
     column[-1].set_xlabel("time (seconds)")
     figure.supylabel("database queries per second", fontsize=10)
-    title = f"The worst second brings the database {whole(worst)} queries"
+    title = f"{whole(worst)} database queries in the worst second"
     if best < worst:
-        title += f", at best {whole(best)}"
+        title += f", {whole(best)} at best"
     figure.suptitle(title, x=0.01, ha="left", fontsize=11, weight="bold")
     return figure
 

@@ -256,6 +256,6 @@ def zipf_requests(n_keys: int, n_requests: int, skew: float = 1.0, seed: int = 7
 
 
 def hit_ratios(policies: Iterable, requests: Sequence[Hashable], capacities: Iterable[int]) -> dict:
-    """Replay each policy at each capacity: {name of the policy: its hit ratios, in the order of capacities}."""
+    """Replay each policy at each capacity: {"LRU": [a hit ratio for each capacity], ...}."""
     capacities = list(capacities)
     return {policy.__name__: [replay(policy, requests, c) for c in capacities] for policy in policies}
