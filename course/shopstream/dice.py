@@ -9,8 +9,8 @@ from itertools import accumulate
 class Dice:
     """Throws dice from a seed.
 
-    Of `random.Random`, only `random()` after an int seed is promised never to change between Python versions, so
-    every choice is built on that one method, and on whole numbers: `**` and `log` may differ between systems.
+    Of `random.Random`, only `random()` is promised to give the same numbers in every Python version, so every
+    choice is built on that one method, and on whole numbers: `**` and `log` may differ between systems.
     """
 
     def __init__(self, seed: int):

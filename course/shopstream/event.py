@@ -1,7 +1,7 @@
 """The event contract: what one event of the shop is, in Python and in every store.
 
-Each store has its own idea of a time, a number and a nested value. The contract is defined once, here, and each
-`for_<store>()` translates it, with a `from_<store>()` that translates it back.
+Each store has its own idea of a time, a number and a nested value. The contract is defined once, here:
+`for_<store>()` translates an event into what the store's driver takes, `from_<store>()` translates it back.
 """
 
 import json
@@ -18,7 +18,7 @@ MILLISECOND = timedelta(milliseconds=1)
 
 
 def to_millis(moment: datetime) -> int:
-    """Milliseconds from 1970-01-01T00:00Z to an aware `moment`. Whole-number arithmetic, so nothing is rounded."""
+    """Milliseconds from 1970-01-01T00:00Z to an aware `moment`, in whole numbers: no rounding."""
     return (moment - EPOCH) // MILLISECOND
 
 
@@ -28,7 +28,7 @@ def from_millis(millis: int) -> datetime:
 
 
 def to_text(moment: datetime) -> str:
-    """ISO 8601 in UTC with three decimals, `2026-06-19T12:00:00.000Z`: sorting the texts sorts the moments."""
+    """ISO 8601 in UTC, `2026-06-19T12:00:00.000Z`. Sorting such texts sorts the moments."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
@@ -82,122 +82,115 @@ class Event:
             )
 
     def _fields(self) -> dict:
-        """The fields by name, in order, without an absent amount. Every adapter starts from this copy."""
-        fields = {name: getattr(self, name) for name in ("event_id", *_PLAIN_FIELDS)}
+        """A fresh dict of the fields, without an amount where there is none. Every translation starts
+        here."""
+        fields = {name: getattr(self, name) for name in _REQUIRED}
+        fields["details"] = dict(self.details)
         if self.amount_cents is not None:
             fields["amount_cents"] = self.amount_cents
-        return fields | {"details": dict(self.details)}
+        return fields
 
-    # -- text --------------------------------------------------------------------------------------
+    # -- text ---------------------------------------------------------------------------------
 
     def to_json(self) -> str:
         """One line of JSON. The same event always gives the same text, on every machine."""
-        fields = self._fields() | {"event_id": str(self.event_id), "timestamp": to_text(self.timestamp)}
-        return _dumps(fields)
+        return _dumps(self._fields() | {"event_id": str(self.event_id), "timestamp": to_text(self.timestamp)})
 
     @classmethod
     def from_json(cls, text: str | bytes) -> "Event":
-        """The event that `to_json` wrote. Raises ValueError when the text is something else."""
-        return cls._read("JSON", json.loads(text))
+        """The event that `to_json` wrote. Raises ValueError or TypeError if the text is something else."""
+        return cls._read(json.loads(text))
 
-    # -- stores ------------------------------------------------------------------------------------
+    # -- stores -------------------------------------------------------------------------------
+    #
+    # Each `from_` reads what its store gives back for what `for_` stored, and passes over what else a program
+    # keeps beside an event (a sort key, a bucket number).
 
     def for_redis(self) -> dict[str, str]:
-        """Fields of a Redis hash or stream entry: flat, and all of them text. The time is in milliseconds,
-        so it can also be the score of a sorted set."""
+        """Fields of a hash or of a stream entry: flat, and all of them text. The time is in milliseconds,
+        so it can also be the score in a sorted set."""
         fields = self._fields() | {"timestamp": to_millis(self.timestamp), "details": _dumps(self.details)}
         return {name: str(value) for name, value in fields.items()}
 
     @classmethod
     def from_redis(cls, fields: dict) -> "Event":
-        """Takes what HGETALL or XRANGE returned, as text or (without `decode_responses`) as bytes."""
+        """Takes what HGETALL or XRANGE returned: text, or bytes without `decode_responses`."""
         fields = {_as_text(name): _as_text(value) for name, value in fields.items()}
-        fields |= {name: int(fields[name]) for name in ("quantity", "amount_cents") if name in fields}
-        return cls._read("Redis", fields | {"timestamp": from_millis(int(fields["timestamp"]))})
+        return cls._read(
+            fields,
+            timestamp=lambda text: from_millis(int(text)),
+            quantity=int,
+            amount_cents=int,
+            details=json.loads,
+        )
 
     def for_mongodb(self) -> dict:
-        """A document. `_id` is the event id as text: inserting the event twice is then a DuplicateKeyError, and
-        no client needs the uuidRepresentation option. BSON keeps dates in UTC milliseconds, as we do."""
+        """A document. `_id` is the event id, so inserting the event twice is a DuplicateKeyError; it is
+        text, so no client needs the option uuidRepresentation. BSON keeps dates in UTC milliseconds, as
+        we do."""
         fields = self._fields()
         return {"_id": str(fields.pop("event_id")), **fields}
 
     @classmethod
     def from_mongodb(cls, document: dict) -> "Event":
-        """Takes a found document. Without `tz_aware=True` PyMongo returns naive datetimes that mean UTC."""
-        fields = dict(document)
-        fields["event_id"] = fields.pop("_id", None)
-        return cls._read("MongoDB", fields | {"timestamp": _assume_utc(fields.get("timestamp"))})
+        """Takes a document. Without `tz_aware=True`, PyMongo returns naive datetimes that mean UTC."""
+        return cls._read({**document, "event_id": document.get("_id")}, timestamp=_assume_utc)
 
     def for_cassandra(self) -> dict:
-        """Values to bind by name: `event_id uuid, timestamp timestamp, day date, quantity int, amount_cents bigint,
-        details map<text, text>`, the rest `text`. `day` is the UTC date, to build a partition key with. An absent
-        amount is bound as None, because a prepared statement wants a value for each name."""
-        day = self.timestamp.date()
-        return {"day": day, **self._fields(), "amount_cents": self.amount_cents}
+        """Values to bind by name. The columns: `event_id uuid`, `timestamp timestamp`, `day date`,
+        `quantity int`, `amount_cents bigint`, `details map<text, text>`, the others `text`. `day` is the
+        UTC date, to build a partition key with. An absent amount is None, because a prepared statement
+        wants a value for each name."""
+        return {**self._fields(), "day": self.timestamp.date(), "amount_cents": self.amount_cents}
 
     @classmethod
     def from_cassandra(cls, row) -> "Event":
-        """Takes a row (a named tuple, or a dict with dict_factory). The driver returns naive datetimes that mean UTC,
-        and None for an empty map."""
-        fields = dict(row) if isinstance(row, dict) else row._asdict()
-        fields.pop("day", None)
-        fields |= {
-            "timestamp": _assume_utc(fields.get("timestamp")),
-            "details": dict(fields.get("details") or {}),
-        }
-        return cls._read("Cassandra", fields)
+        """Takes a row, as a named tuple or a dict. The driver returns naive datetimes that mean UTC, and
+        None for an empty map."""
+        fields = row if isinstance(row, dict) else row._asdict()
+        return cls._read(fields, timestamp=_assume_utc, details=lambda entries: dict(entries or {}))
 
     def for_neo4j(self) -> dict:
-        """Properties of a node or relationship. A property cannot be a map, so `details` is JSON text."""
+        """Properties of a node or a relationship. A property cannot be a map, so `details` is JSON text."""
         return self._fields() | {"event_id": str(self.event_id), "details": _dumps(self.details)}
 
     @classmethod
     def from_neo4j(cls, properties: dict) -> "Event":
-        """Takes the properties of a node. The driver returns its own DateTime (nanoseconds), made native here."""
-        fields = dict(properties)
-        moment = fields.get("timestamp")
+        """Takes the properties of a node. The driver returns its own DateTime, which counts nanoseconds."""
         return cls._read(
-            "Neo4j", fields | {"timestamp": moment.to_native() if hasattr(moment, "to_native") else moment}
+            properties,
+            timestamp=lambda moment: moment.to_native() if hasattr(moment, "to_native") else moment,
+            details=json.loads,
         )
 
     def for_dynamodb(self) -> dict:
-        """Attributes of an item, for boto3's resource layer: numbers are Decimal (a float is refused), the time is
-        text that sorts by time. Keys (PK, SK) are the table's business and not part of the event."""
+        """Attributes of an item, for boto3's resources: numbers are Decimal (a float is refused), the
+        time is text that sorts by time. The keys (PK, SK) are the table's business and not part of the
+        event."""
         fields = self._fields() | {"event_id": str(self.event_id), "timestamp": to_text(self.timestamp)}
-        numbers = {name: Decimal(fields[name]) for name in ("quantity", "amount_cents") if name in fields}
-        return fields | numbers
+        return {name: Decimal(value) if isinstance(value, int) else value for name, value in fields.items()}
 
     @classmethod
     def from_dynamodb(cls, item: dict) -> "Event":
-        """Takes an item as boto3 returns it. Attributes that are no field of an event (PK, SK, ...) are left out."""
-        fields = {name: value for name, value in item.items() if name in cls.__slots__}
-        fields |= {name: _as_int(fields[name]) for name in ("quantity", "amount_cents") if name in fields}
-        return cls._read("DynamoDB", fields)
+        """Takes an item; boto3 returns every number as a Decimal."""
+        return cls._read(item, quantity=_as_int, amount_cents=_as_int)
 
     @classmethod
-    def _read(cls, source: str, fields: dict) -> "Event":
-        """Build an event from fields whose id, time and details may still be text."""
+    def _read(cls, fields: dict, **parsers) -> "Event":
+        """An event from a store's `fields`, each through the parser of its name. Times and ids may be
+        text."""
         if not isinstance(fields, dict):
-            raise ValueError(
-                f"{source}: expected the fields of an event, got {type(fields).__name__} {fields!r}"
-            )
-        required = {"event_id", *_PLAIN_FIELDS, "details"}
-        if missing := required - fields.keys():
-            raise ValueError(f"{source}: not an event, it lacks {', '.join(sorted(missing))}")
-        if unknown := fields.keys() - set(cls.__slots__):
-            raise ValueError(
-                f"{source}: an event has no {', '.join(sorted(unknown))}; leave these out before reading it"
-            )
-        parsers = {"event_id": uuid.UUID, "timestamp": datetime.fromisoformat, "details": json.loads}
+            raise ValueError(f"expected the fields of an event by name, got {fields!r}")
+        if missing := {*_REQUIRED, "details"} - fields.keys():
+            raise ValueError(f"this is no event, it lacks {', '.join(sorted(missing))}: {fields!r:.200}")
+        parsers = {"timestamp": _parse_moment, "event_id": _parse_id} | parsers
+        known = {name: fields[name] for name in cls.__dataclass_fields__ if name in fields}
         return cls(
-            **{
-                name: parsers[name](value) if name in parsers and isinstance(value, str) else value
-                for name, value in fields.items()
-            }
+            **{name: parsers[name](value) if name in parsers else value for name, value in known.items()}
         )
 
 
-_PLAIN_FIELDS = ("user_id", "session_id", "event_type", "product_id", "timestamp", "quantity")
+_REQUIRED = ("event_id", "user_id", "session_id", "event_type", "product_id", "timestamp", "quantity")
 
 
 def _require_text(name: str, value) -> None:
@@ -214,7 +207,9 @@ def _require_whole(name: str, value, at_least: int, instead: str) -> None:
 
 def _require_amount(event_type: str, amount) -> None:
     if event_type in MONEY_TYPES:
-        instead = "pass whole cents as an int: 19.99 is 1999 (a refund is positive too, its type says the direction)"
+        instead = (
+            "pass whole cents as an int, 1999 for 19.99 (positive for a refund too: the type says which way)"
+        )
         _require_whole("amount_cents", amount, at_least=0, instead=instead)
     elif amount is not None:
         raise ValueError(f"amount_cents is {amount!r}, but a {event_type} moves no money; leave it out")
@@ -247,19 +242,27 @@ def _require_moment(moment) -> datetime:
 
 
 def _dumps(value) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=to_text)
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def _as_text(value: str | bytes) -> str:
     return value.decode() if isinstance(value, bytes) else value
 
 
-def _assume_utc(moment):
-    """Some drivers hand back naive datetimes that are in UTC by the store's definition."""
-    return moment.replace(tzinfo=UTC) if isinstance(moment, datetime) and moment.tzinfo is None else moment
+def _parse_id(value) -> uuid.UUID:
+    return uuid.UUID(value) if isinstance(value, str) else value
+
+
+def _parse_moment(value) -> datetime:
+    return datetime.fromisoformat(value) if isinstance(value, str) else value
+
+
+def _assume_utc(moment: datetime) -> datetime:
+    """For drivers that return a naive datetime which is in UTC by the store's definition."""
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
 
 
 def _as_int(number: Decimal) -> int:
     if number != int(number):
-        raise ValueError(f"{number} is not whole; amounts are whole cents")
+        raise ValueError(f"{number} is not whole; quantities are pieces and amounts are cents")
     return int(number)

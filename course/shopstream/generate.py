@@ -1,4 +1,4 @@
-"""Makes the shop's month: people and products, then sessions full of events, then how the events were delivered."""
+"""Makes the shop's month: people and products, sessions full of events, and how the events were delivered."""
 
 from datetime import timedelta
 from itertools import product as every_pair
@@ -14,18 +14,19 @@ END = START + facts.DAYS * DAY
 
 
 def make_users(dice: Dice) -> list[User]:
-    names = dice.sample(list(every_pair(facts.FIRST_NAMES, facts.LAST_NAMES)), facts.USERS)
+    cities = facts.CITIES.split()
+    full_names = list(every_pair(facts.FIRST_NAMES.split(), facts.LAST_NAMES.split()))
     users = []
-    for number, (first, last) in enumerate(names, start=1):
+    for number, (first, last) in enumerate(dice.sample(full_names, facts.USERS), start=1):
         email = f"{first}.{last}@shopstream.example".lower()
         joined = (facts.FIRST_DAY - timedelta(days=dice.between(1, 1500))).date()
-        users.append(User(f"u{number}", f"{first} {last}", email, dice.pick(facts.CITIES), joined))
+        users.append(User(f"u{number}", f"{first} {last}", email, dice.pick(cities), joined))
     return users
 
 
 def make_products(dice: Dice) -> list[Product]:
     products = []
-    for category, (lowest, highest, materials, things) in facts.CATALOGUE.items():
+    for category, ((lowest, highest), materials, things) in facts.CATALOGUE.items():
         for thing in things.split():
             name = f"{dice.pick(materials.split())} {thing.replace('-', ' ')}"
             price = dice.between(lowest, highest) // 50 * 50 + 49  # 12.49 or 12.99
@@ -34,7 +35,11 @@ def make_products(dice: Dice) -> list[Product]:
 
 
 class Month:
-    """Fills 30 days with exactly `facts.EVENTS` events. A visit is (user_id, device, its events without session)."""
+    """Fills 30 days with exactly `facts.EVENTS` events, visit by visit.
+
+    A visit is (user_id, device, steps). A step is a dict of an Event's arguments, with its time in
+    milliseconds.
+    """
 
     def __init__(self, dice: Dice, users: list[User], products: list[Product]):
         self.dice, self.users, self.products = dice, users, products
@@ -140,8 +145,14 @@ class Month:
     @staticmethod
     def _step(event_type: str, item: Product, when: int, amount=None, quantity=1, details=None) -> dict:
         """The arguments of an Event, all but user and session."""
-        return {"event_type": event_type, "product_id": item.product_id, "timestamp": when, "quantity": quantity,
-                "amount_cents": amount, "details": details or {}}  # fmt: skip
+        return {
+            "event_type": event_type,
+            "product_id": item.product_id,
+            "timestamp": when,
+            "quantity": quantity,
+            "amount_cents": amount,
+            "details": details or {},
+        }
 
     def _add(self, user_id: str, steps: list[dict]) -> None:
         """Keep a visit, as far as there is room and month left, and now and then send a purchase back."""
@@ -185,7 +196,7 @@ def deliver(dice: Dice, events: list[Event]) -> list[Delivery]:
 
 
 def make_follows(dice: Dice, users: list[User]) -> list[tuple[str, str]]:
-    """Pairs (follower, followed). Most people follow the celebrity and a few others; the ring follows only itself."""
+    """Pairs (follower, followed): most people follow the celebrity and a few others, the ring only itself."""
     everyone = [user.user_id for user in users if user.user_id not in facts.RING]
     others = dice.shuffled([user_id for user_id in everyone if user_id != facts.CELEBRITY])
     well_known = Wheel(others, zipf_weights(len(others)))

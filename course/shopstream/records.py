@@ -9,7 +9,7 @@ from .event import Event
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """Someone with an account: `User("u17", "Lucia Ito", "lucia.ito@shopstream.example", "Porto", date(2024, 5, 9))`."""
+    """Someone with an account. `joined` is the day they opened it."""
 
     user_id: str
     name: str
@@ -42,7 +42,7 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """An event as it reached the servers. The same event may be delivered twice, or long after it happened."""
+    """An event as it reached the servers. One event may be delivered twice, or long after it happened."""
 
     event: Event
     arrived_at: datetime

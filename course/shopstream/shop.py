@@ -24,12 +24,12 @@ class Trap:
 
 
 class Shop:
-    """Shopstream, a small shop in June 2026. Share it and do not change it; everything in it is deterministic.
+    """Shopstream, a small shop in June 2026. Everybody has the same one: share it and do not change it.
 
     users       list of User, u1 to u400
     products    list of Product, p1 to p120
     events      list of 12,000 Event by time: each event that happened, once
-    deliveries  list of Delivery by arrival: the same events as the servers received them, some twice, some late
+    deliveries  list of Delivery by arrival: the events as the servers received them, some twice, some late
     sessions    list of Session by start
     follows     list of (follower, followed) user ids
     """
@@ -69,7 +69,7 @@ class Shop:
         return [session for session in self.sessions if session.user_id == self.user(user_id).user_id]
 
     def day(self, day: date | str) -> list[Event]:
-        """The events of one UTC day, `shop.day("2026-06-19")`: from midnight up to, not including, the next."""
+        """The events of one UTC day, `shop.day("2026-06-19")`. The next midnight belongs to the next day."""
         day = date.fromisoformat(day) if isinstance(day, str) else day
         return self.between(
             start := datetime(day.year, day.month, day.day, tzinfo=UTC), start + timedelta(days=1)

@@ -1,0 +1,316 @@
+"""Every picture of the course. A chapter measures, and one call draws what it measured.
+
+    plots.herd({"same TTL": loads, "TTL with jitter": other_loads})
+
+Each function returns a figure, which a notebook shows if the call is the last line of its cell. A title
+states what the numbers say, so it is worked out from the numbers. Nothing here changes matplotlib's settings
+for anybody else.
+"""
+
+import io
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+from functools import wraps
+from statistics import median
+
+import matplotlib.style
+from matplotlib.axes import Axes
+from matplotlib.dates import DateFormatter
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
+
+# The palette of Okabe and Ito, which people with any kind of colour vision can tell apart.
+BLUE, ORANGE, GREEN, RED = "#0072B2", "#E69F00", "#009E73", "#D55E00"
+SKY, PINK, YELLOW = "#56B4E9", "#CC79A7", "#F0E442"
+INK, GREY, PALE = "#222222", "#767676", "#D9D9D9"
+COLOURS = (BLUE, ORANGE, GREEN, RED, PINK, SKY)
+
+# One policy, one line, in every picture: (colour, line style, marker).
+POLICIES = {
+    "LRU": (BLUE, "-", "o"),
+    "LFU": (GREEN, "-", "s"),
+    "FIFO": (ORANGE, "-", "^"),
+    "Random": (PINK, ":", "D"),  # dotted, because it hides FIFO
+    "TTL": (SKY, "-", "v"),
+    "optimal": (INK, "--", ""),
+}
+
+STYLE = {
+    "figure.dpi": 100,
+    "figure.facecolor": "white",  # also in a dark notebook, where a see-through figure could not be read
+    "savefig.facecolor": "white",
+    "axes.facecolor": "white",
+    "axes.edgecolor": GREY,
+    "axes.labelcolor": INK,
+    "axes.prop_cycle": matplotlib.cycler(color=COLOURS),
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlelocation": "left",
+    "axes.titlesize": 11,
+    "axes.titleweight": "bold",
+    "axes.titlecolor": INK,
+    "axes.titlepad": 10,
+    "axes.labelsize": 10,
+    "font.size": 10,
+    "text.color": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "legend.frameon": False,
+}
+
+
+class Picture(Figure):
+    """A figure that a notebook can show, sharp on any screen, without pyplot (which would show it twice)."""
+
+    def _repr_png_(self) -> tuple[bytes, dict]:
+        buffer = io.BytesIO()
+        with matplotlib.style.context(["default", STYLE]):
+            self.savefig(buffer, format="png", dpi=2 * self.dpi)
+        width, height = (round(inches * self.dpi) for inches in self.get_size_inches())
+        return buffer.getvalue(), {"width": width, "height": height}
+
+
+def styled(draw: Callable[..., Picture]) -> Callable[..., Picture]:
+    """Draw in the course's style, and leave everybody else's as it was."""
+
+    @wraps(draw)
+    def draw_in_style(*args, **kwargs):
+        with matplotlib.style.context(["default", STYLE]):
+            return draw(*args, **kwargs)
+
+    return draw_in_style
+
+
+def new_picture(width: float = 8, height: float = 3.5) -> Picture:
+    """An empty figure of so many inches."""
+    return Picture(figsize=(width, height), layout="constrained")
+
+
+def whole(number: float) -> str:
+    """1234.0 → '1,234'"""
+    return f"{number:,.0f}"
+
+
+def count_on(axis) -> None:
+    """Ticks at whole numbers, written 1,000."""
+    axis.set_major_locator(MaxNLocator(integer=True, nbins=6))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: whole(value)))
+
+
+# -- the shop ---------------------------------------------------------------------------------
+
+
+@styled
+def month(shop) -> Picture:
+    """The shop's 30 days: how many events each hour brings, and who makes them."""
+    figure = new_picture(10.5, 3.8)
+    left, right = figure.subplots(1, 2, width_ratios=(11, 9))
+    _events_per_hour(left, shop.events)
+    _events_per_user(right, shop.events, shop.traps["celebrity"].where[0])
+    return figure
+
+
+def _events_per_hour(axes: Axes, events: Sequence) -> None:
+    per_hour = Counter(event.timestamp.replace(minute=0, second=0, microsecond=0) for event in events)
+    first, last = min(per_hour).replace(hour=0), max(per_hour).replace(hour=23)
+    hours = [first + timedelta(hours=n) for n in range((last - first) // timedelta(hours=1) + 1)]
+    counts = [per_hour[hour] for hour in hours]
+    busiest = max(per_hour, key=per_hour.get)
+    axes.fill_between(hours, counts, step="post", color=BLUE, linewidth=0)
+    axes.annotate(
+        f"flash sale\n{busiest:%d %B, %H:00}",
+        (busiest, per_hour[busiest]),
+        xytext=(-12, -4),
+        textcoords="offset points",
+        ha="right",
+        va="top",
+        color=RED,
+    )
+    axes.set_title(f"{whole(per_hour[busiest])} events in one hour, {whole(median(counts))} in a usual one")
+    axes.set_xlabel("day (UTC)")
+    axes.set_ylabel("events per hour")
+    axes.set_xticks(hours[:: 7 * 24])
+    axes.xaxis.set_major_formatter(DateFormatter("%d %b"))
+    axes.set_xlim(first, last + timedelta(hours=1))
+    axes.set_ylim(bottom=0)
+    count_on(axes.yaxis)
+
+
+def _events_per_user(axes: Axes, events: Sequence, celebrity: str) -> None:
+    ranked = Counter(event.user_id for event in events).most_common()
+    ranks = range(1, len(ranked) + 1)
+    counts = [count for _, count in ranked]
+    axes.loglog(ranks, [counts[0] / rank for rank in ranks], color=GREY, linestyle="--", label="1 / rank")
+    axes.loglog(ranks, counts, ".", color=BLUE, label="a user")
+    rank, count = next((n, c) for n, (user_id, c) in enumerate(ranked, start=1) if user_id == celebrity)
+    axes.loglog([rank], [count], "o", color=RED, markersize=8)
+    axes.annotate(
+        f"{celebrity}, the celebrity",
+        (rank, count),
+        xytext=(10, 0),
+        textcoords="offset points",
+        va="center",
+        color=RED,
+    )
+    tenth = sum(counts[: len(counts) // 10]) / sum(counts)
+    axes.set_title(f"10% of the users make {tenth:.0%} of the events")
+    axes.set_xlabel("rank of the user")
+    axes.set_ylabel("events in the month")
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(FuncFormatter(lambda value, _: whole(value)))
+    axes.set_ylim(bottom=0.8)
+    axes.legend(loc="lower left")
+
+
+# -- key-value stores -------------------------------------------------------------------------
+
+
+@styled
+def bucket_occupancy(keys_in_bucket: Sequence[int]) -> Picture:
+    """How the keys of a hash table lie in its buckets; `keys_in_bucket[i]` counts those of bucket i."""
+    sizes = list(keys_in_bucket)
+    keys, shared = sum(sizes), sum(size for size in sizes if size > 1)
+    figure = new_picture(8, 3)
+    axes = figure.subplots()
+    colours = [BLUE if size == 1 else RED for size in sizes]
+    gap = 0.15 if len(sizes) <= 100 else 0  # thousands of bars with gaps would look grey
+    axes.bar(range(len(sizes)), sizes, width=1 - gap, color=colours)
+    axes.set_title(
+        f"{whole(keys)} keys in {whole(len(sizes))} buckets (load factor {keys / len(sizes):.2f}):\n"
+        f"{whole(shared)} share a bucket, {whole(sizes.count(0))} buckets are empty"
+    )
+    axes.set_xlabel("bucket")
+    axes.set_ylabel("keys in the bucket")
+    axes.set_xlim(-0.6, len(sizes) - 0.4)
+    count_on(axes.xaxis)
+    count_on(axes.yaxis)
+    return figure
+
+
+@styled
+def log_size(log_bytes: Sequence[int], live_bytes: Sequence[int] = ()) -> Picture:
+    """The size of an append-only log after each write, with a mark wherever compaction made it shrink.
+
+    live_bytes    what the latest values alone would take, after each write
+    """
+    writes = range(1, len(log_bytes) + 1)
+    shrinks = [n for n in range(1, len(log_bytes)) if log_bytes[n] < log_bytes[n - 1]]
+    figure = new_picture(8, 3.2)
+    axes = figure.subplots()
+    axes.plot(writes, log_bytes, color=BLUE, label="the log")
+    if live_bytes:
+        axes.plot(writes, live_bytes, color=GREEN, linestyle="--", label="the latest values")
+    for n, place in enumerate(shrinks):
+        label = "compaction" if n == 0 else None
+        axes.axvline(writes[place], color=ORANGE, linestyle=":", label=label, zorder=0)
+    if shrinks:
+        title = f"{whole(max(log_bytes))} bytes at most, {whole(log_bytes[-1])} after {_times(len(shrinks))}"
+    else:
+        title = f"Without compaction, {whole(len(log_bytes))} writes fill {whole(log_bytes[-1])} bytes"
+    axes.set_title(title)
+    axes.set_xlabel("writes")
+    axes.set_ylabel("size (bytes)")
+    axes.set_xlim(0, len(log_bytes))
+    axes.set_ylim(bottom=0)
+    count_on(axes.xaxis)
+    count_on(axes.yaxis)
+    if live_bytes or shrinks:
+        figure.legend(loc="outside right upper")
+    return figure
+
+
+def _times(compactions: int) -> str:
+    return "one compaction" if compactions == 1 else f"{compactions} compactions"
+
+
+# -- caches -----------------------------------------------------------------------------------
+
+
+@styled
+def hit_ratio(capacities: Sequence[int], panels: Mapping[str, Mapping[str, Sequence[float]]]) -> Picture:
+    """Hit ratio against cache size, a line for each policy and a panel for each kind of traffic.
+
+    capacities    cache sizes in keys
+    panels        {"skew 0.8": {"LRU": [0.21, ...], "optimal": [...]}, ...}, a ratio for each of `capacities`
+    """
+    figure = new_picture(max(8, 3 * len(panels) + 1.6), 3.5)
+    row = figure.subplots(1, len(panels), sharex=True, sharey=True, squeeze=False)[0]
+    for axes, (traffic, policies) in zip(row, panels.items(), strict=True):
+        for policy, ratios in policies.items():
+            colour, line, marker = POLICIES.get(policy, (RED, "-.", "x"))
+            axes.plot(capacities, ratios, line, color=colour, marker=marker, markersize=4, label=policy)
+        axes.set_title(traffic)
+        axes.set_xscale("log")
+        axes.set_xticks(capacities, [whole(capacity) for capacity in capacities])
+        axes.minorticks_off()
+        axes.set_ylim(0, 1)
+        axes.yaxis.set_major_formatter(PercentFormatter(xmax=1))
+        axes.grid(axis="y", color=PALE)
+        axes.set_axisbelow(True)
+    row[0].set_ylabel("hits per request")
+    figure.supxlabel("cache size (keys)", fontsize=10)
+    figure.legend(*row[0].get_legend_handles_labels(), loc="outside right center")
+    figure.suptitle(_what_the_ratios_say(capacities, panels), x=0.01, ha="left", fontsize=11, weight="bold")
+    return figure
+
+
+def _what_the_ratios_say(capacities: Sequence[int], panels: Mapping) -> str:
+    """Compare the traffics by their best policy at the middle size, which is where policies matter."""
+    middle = len(capacities) // 2
+    winners = []
+    for traffic, policies in panels.items():
+        real = {name: ratios[middle] for name, ratios in policies.items() if name != "optimal"}
+        winner = max(real, key=real.get)
+        winners.append(f"{winner} hits {real[winner]:.0%} ({traffic})")
+    return f"Room for {whole(capacities[middle])} keys: {', '.join(winners)}"
+
+
+@styled
+def herd(loads: Mapping[str, Sequence[int]]) -> Picture:
+    """Database queries in each second, a panel for each way of caching.
+
+    loads         {"same TTL": [0, 0, 1000, ...], "TTL with jitter": [0, 31, 40, ...]}
+    """
+    peaks = {name: max(counts, default=0) for name, counts in loads.items()}
+    worst, best = max(peaks.values()), min(peaks.values())
+    figure = new_picture(8, 1.2 + 1.3 * len(loads))
+    column = figure.subplots(len(loads), 1, sharex=True, sharey=True, squeeze=False)[:, 0]
+    for axes, (name, counts) in zip(column, loads.items(), strict=True):
+        colour = RED if peaks[name] == worst else BLUE
+        axes.bar(range(len(counts)), counts, width=1, align="edge", color=colour)
+        axes.set_title(f"{name}: at most {whole(peaks[name])} in a second", weight="normal", size=10, pad=4)
+        axes.set_xlim(0, max(map(len, loads.values())))
+        count_on(axes.yaxis)
+    column[0].set_ylim(0, worst * 1.05 or 1)
+    count_on(column[-1].xaxis)
+    column[-1].set_xlabel("time (seconds)")
+    figure.supylabel("database queries per second", fontsize=10)
+    title = f"{whole(worst)} database queries in the worst second"
+    if best < worst:
+        title += f", {whole(best)} at best"
+    figure.suptitle(title, x=0.01, ha="left", fontsize=11, weight="bold")
+    return figure
+
+
+# -- for everything else ----------------------------------------------------------------------
+
+
+@styled
+def bars(values: Mapping[str, float], title: str, unit: str) -> Picture:
+    """A bar for each name, with its value at the end: `bars({"no cache": 100, "cache": 1}, "...", "queries")`."""
+    figure = new_picture(8, 0.9 + 0.4 * len(values))
+    axes = figure.subplots()
+    drawn = axes.barh(list(values), list(values.values()), height=0.6, color=BLUE)
+    axes.bar_label(drawn, labels=[_short(value) for value in values.values()], padding=4)
+    axes.invert_yaxis()  # the first on top
+    axes.margins(x=0.12)
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _short(value)))
+    axes.set_title(title)
+    axes.set_xlabel(unit)
+    return figure
+
+
+def _short(value: float) -> str:
+    """1234.5 → '1,234', 0.04321 → '0.0432'"""
+    return whole(value) if abs(value) >= 1000 else f"{value:.3g}"
