@@ -162,7 +162,6 @@ class Environment:
                 "some packages are not published for it yet.\n"
                 f"Run it with another Python (python{CHOSEN} -m course ...), or install uv (https://docs.astral.sh/uv/), "
                 f"which fetches Python {CHOSEN} by itself.")
-        has = importlib.util.find_spec
         pip = ["install", "--no-user", "--progress-bar", "off", "--disable-pip-version-check", *wheels_by_hash]
         if has("venv") and has("ensurepip"):
             return [("making an empty environment", [base, "-m", "venv", str(self.folder)]),
@@ -218,6 +217,12 @@ class Environment:
         packages = subprocess.run(ask, stdout=subprocess.PIPE, encoding="utf-8", check=True).stdout.strip()
         line = f"import sys; sys.path.append({ascii(str(self.root))})\n"
         Path(packages, "course.pth").write_text(line, encoding="ascii")
+
+
+def has(module):
+    """True if this Python can import `module`; an empty folder left by a removed package does not count."""
+    found = importlib.util.find_spec(module)
+    return found is not None and found.origin is not None
 
 
 def clean_environment():
