@@ -31,7 +31,8 @@ def too_old(verbs):
         lines.append("A newer one is installed. Run:  %s %s" % (found, wanted))
     else:
         lines.append("Get one from https://www.python.org/downloads/ and run:  python3.12 %s" % wanted)
-        lines.append("Or with uv (https://docs.astral.sh/uv/):  uv run --no-project --python 3.12 python %s" % wanted)
+        lines.append("Or with uv (https://docs.astral.sh/uv/):")
+        lines.append("  uv run --no-project --python 3.12 python %s" % wanted)
     return "\n".join(lines)
 
 

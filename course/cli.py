@@ -64,22 +64,35 @@ def test(options):
 
 
 @main.command()
-@click.option("--check", is_flag=True, help="Change nothing; fail if a generated file is not up to date.")
-@click.option("--force", is_flag=True, help="Overwrite generated files that were edited by hand.")
+@click.option("--check", is_flag=True, help="Write nothing; fail if a generated file is not up to date.")
+@click.option("--force", is_flag=True, help="Overwrite generated notebooks that were edited since.")
 def build(check, force):
     """Make notebooks/, solutions/ and exercises/ from sources/."""
-    from course.build import build
+    from course.build import BuildError, build
 
-    sys.exit(build(ROOT, check=check, force=force))
+    try:
+        built = build(ROOT, check=check, force=force)
+    except BuildError as problem:
+        raise click.ClickException(str(problem)) from problem
+    stale = [*(f"write   {name}" for name in built.written), *(f"remove  {name}" for name in built.removed)]
+    for line in stale:
+        click.echo(line)
+    click.echo(f"{len(built.unchanged)} files were up to date, {len(stale)} {'are' if check else 'were'} not.")
+    if check and stale:
+        raise click.ClickException("generated files are not up to date: run  python -m course build")
 
 
 @main.command()
 @click.argument("notebook", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 def sync(notebook):
-    """Bring an edited NOTEBOOK of solutions/ or notebooks/ back into its source."""
-    from course.build import sync
+    """Bring an edited NOTEBOOK of notebooks/ or solutions/ back into its source."""
+    from course.build import BuildError, sync
 
-    sys.exit(sync(ROOT, notebook))
+    try:
+        source = sync(ROOT, notebook)
+    except BuildError as problem:
+        raise click.ClickException(str(problem)) from problem
+    click.echo(f"wrote {source.relative_to(ROOT)}; now run  python -m course build")
 
 
 @main.command()

@@ -11,6 +11,7 @@ Only the standard library is imported: no package exists when this runs. The ste
 import contextlib
 import hashlib
 import importlib.util
+import json
 import os
 import shutil
 import subprocess
@@ -18,6 +19,8 @@ import sys
 import sysconfig
 import time
 from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from course.explain import SetupError, explain, no_installer
 from course.progress import Progress, run
@@ -51,8 +54,12 @@ def main(argv):
 
 
 def is_the_environment():
-    """True where this Python already holds the course: conda or Binder, after `pip install --no-deps .`"""
-    return any(Path(sysconfig.get_path("purelib")).glob("nosql_course-*.dist-info"))
+    """True where this Python already holds the course: conda or Binder, after `pip install --no-deps -e .` in this folder."""
+    for record in Path(sysconfig.get_path("purelib")).glob("nosql_course-*.dist-info/direct_url.json"):
+        address = json.loads(record.read_text(encoding="utf-8"))["url"]
+        if Path(url2pathname(urlsplit(address).path)) == ROOT:
+            return True
+    return False
 
 
 def hand_over(python, argv):
@@ -154,7 +161,8 @@ class Environment:
         uv = None if os.environ.get("COURSE_INSTALLER") == "pip" else shutil.which("uv")
         if uv:
             python = base if sys.version_info[:2] <= NEWEST else CHOSEN
-            return [("making an empty environment with uv", [uv, "venv", "--allow-existing", "--python", python, str(self.folder)]),
+            make = [uv, "venv", "--allow-existing", "--python", python, str(self.folder)]
+            return [("making an empty environment with uv", make),
                     (fill, [uv, "pip", "install", "--python", str(self.python), "--compile-bytecode", *wheels_by_hash])]
         if sys.version_info[:2] > NEWEST:
             raise SetupError(
@@ -177,7 +185,8 @@ class Environment:
         if free < SPACE_NEEDED:
             raise SetupError(
                 f"The disk is nearly full: the set-up needs {SPACE_NEEDED / 1e9:.1f} GB in {self.folder.parent}, "
-                f"and {free / 1e9:.1f} GB are free.\nMake room, or set COURSE_VENV to a folder on another disk. Then run this again.")
+                f"and {free / 1e9:.1f} GB are free.\n"
+                "Make room, or set COURSE_VENV to a folder on another disk. Then run this again.")
         if self.folder.exists() and not self.is_ours():
             raise SetupError(
                 f"{self.folder} exists and is not a Python environment, so it is left alone.\n"
@@ -215,7 +224,7 @@ class Environment:
         """
         ask = [str(self.python), "-I", "-X", "utf8", "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"]
         packages = subprocess.run(ask, stdout=subprocess.PIPE, encoding="utf-8", check=True).stdout.strip()
-        line = f"import sys; sys.path.append({ascii(str(self.root))})\n"
+        line = f"import sys; sys.path.append({str(self.root)!a})\n"
         Path(packages, "course.pth").write_text(line, encoding="ascii")
 
 

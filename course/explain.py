@@ -2,6 +2,7 @@
 
 import os
 import re
+import sys
 from pathlib import Path
 
 
@@ -39,7 +40,7 @@ def explain(said, folder, log=None):
     text = "\n".join(said)
     meaning = next((meaning for pattern, meaning in CAUSES if re.search(pattern, text)), "The installer failed.")
     lines = ["The environment could not be made.", meaning, "Then run the same command again: it starts afresh."]
-    lines += ["", "The installer's last words:", *(f"    {line[:300]}" for line in said[-6:])]
+    lines += ["", "The installer's last words:", *(f"    {line[:160]}" for line in said[-6:])]
     if log:
         lines.append(f"    (all of them are in {log})")
     if os.name == "nt" and len(str(folder)) > 80:
@@ -49,8 +50,6 @@ def explain(said, folder, log=None):
 
 def no_installer(python):
     """A SetupError for a Python with neither ensurepip nor pip, as on Debian and Ubuntu without python3-venv."""
-    import sys
-
     package = f"python{sys.version_info[0]}.{sys.version_info[1]}-venv"
     lines = [f"This Python ({python}) cannot make environments: it has neither ensurepip nor pip."]
     if Path("/etc/debian_version").exists():

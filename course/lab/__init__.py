@@ -1,7 +1,6 @@
 """How the course starts JupyterLab: on its start page, quiet, and with everything found in this environment."""
 
 import os
-import sys
 from pathlib import Path
 
 SETTINGS = Path(__file__).resolve().parent / "settings"
