@@ -352,8 +352,10 @@ class Store:
         return key in self.deadlines and self.clock() > self.deadlines[key]
 
     def delete(self, key):
+        there = key in self.data and not self.expired(key)
+        self.data.pop(key, None)
         self.deadlines.pop(key, None)
-        return self.data.pop(key, None) is not None
+        return there
 
     def get(self, key):
         if self.expired(key):
@@ -419,7 +421,7 @@ lazy = play(Store(Clock()), shop.events)
 lazy[-1]
 
 # %% [markdown]
-# The store still holds every session of the month. **Active expiry** goes looking. Checking all keys would stop the store for a while,
+# The sessions of a whole month, and all but a few are dead. **Active expiry** goes looking. Checking all keys would stop the store for a while,
 # so you do what Redis does: take a few keys at random, and go on only while many of them turn out dead.
 
 # %%
@@ -652,20 +654,24 @@ replay(path) == before
 # When should a store compact? Redis does it when the log has doubled since the last time.
 
 # %%
-def compact_when_doubled(path, smallest=4096):
-    if path.stat().st_size > 2 * max(compacted_to[0], smallest):
-        compact(path)
-        compacted_to[0] = path.stat().st_size
+def doubling(smallest=4096):
+    last = smallest
 
-compacted_to = [0]
-bounded = count_views(path, after=compact_when_doubled)
+    def after(path):
+        nonlocal last
+        if path.stat().st_size > 2 * last:
+            compact(path)
+            last = max(path.stat().st_size, smallest)
+    return after
+
+bounded = count_views(path, after=doubling())
 plots.lines({"never compacted": growing, "compacted when doubled": bounded}, x="writes", y="bytes in the log")
 
 # %% [markdown]
 # ## Words on a wire
 #
-# A shop has many web servers, and they all need the same carts. So the store moves into a process of its own, and programs talk to it over the network.
-# Both sides must agree on bytes. You could invent a language. You take the one Redis speaks, **RESP**, because then every Redis client can talk to you.
+# A shop has many web servers, and they all need the same carts. So the store becomes a server, and programs talk to it over the network.
+# Both sides must agree on bytes. You take the language that Redis speaks, **RESP**, because then every Redis client can talk to you.
 #
 # A request is a list of words. First comes how many words, then for each word how many bytes, and the word.
 
@@ -809,20 +815,18 @@ def execute(connection, words):
     function = commands.get(name.upper())
     if function is None:
         return ReplyError(f"ERR unknown command '{name.decode()}'")
-    try:
-        return function(connection, *arguments)
-    except ReplyError as error:
-        return error
+    return function(connection, *arguments)
 
-# %%
 execute(None, [b"SET", b"cart:u17", b"p3"]), execute(None, [b"get", b"cart:u17"]), execute(None, [b"FLY"])
 
 # %% [markdown]
-# What is left is the conversation: read a request, execute it, write the reply, until the client leaves. `seen` keeps the requests for you to look at.
+# What is left is the conversation: read a request, execute it, write the reply, until the client leaves.
+# `seen` keeps the requests for you to look at, each with the name of its connection.
 
 # %%
 class Connection:
     def __init__(self):
+        self.name = ""
         self.encode = encode
 
 seen = []
@@ -830,7 +834,7 @@ seen = []
 async def handle(reader, writer):
     connection = Connection()
     while words := await read_request(reader):
-        seen.append(words)
+        seen.append((connection.name, words))
         reply = execute(connection, words)
         writer.write(connection.encode(reply))
         await writer.drain()
@@ -865,11 +869,12 @@ import socket
 
 with socket.create_connection(("127.0.0.1", port)) as client:
     client.sendall(request("SET", "cart:u17", "p3,p88") + request("GET", "cart:u17"))
-    print(client.recv(1024))
-    print(client.recv(1024))
+    replies = client.makefile("rb")
+    for _ in range(3):
+        print(replies.readline())
 
 # %% [markdown]
-# Two requests in one piece, two replies. You have a key-value server.
+# Two requests in one piece, two replies on three lines. You have a key-value server.
 
 # %% [markdown]
 # ## The real client
@@ -915,12 +920,14 @@ seen
 
 # %% [markdown]
 # The real client has read a cart from your store. Look at what it said before it asked. After `HELLO` come two kinds of `CLIENT` requests:
-# one asks for notice when the server moves, the others give the name and version of the library. Your server answered each with an error, and the client went on:
-# those are courtesies. You can be courteous too.
+# one asks for notice when the server moves, the others give the name and version of the library. Your server answered each with an error, and the client went on.
+# You can be polite and say OK, and remember a name if the client gives one.
 
 # %%
 @command(b"CLIENT")
-def client_details(connection, *details):
+def client_details(connection, detail, *values):
+    if detail == b"SETNAME":
+        connection.name = values[0].decode()
     return "OK"
 
 @command(b"PING")
@@ -1001,20 +1008,28 @@ other.set("views:p3", count_other + 1)
 r.get("views:p3")
 
 # %% [markdown]
-# Two views, and the counter moved by one. This is a **lost update**. The picture shows the order in which your server executed the commands.
+# Two views, and the counter moved by one. This is a **lost update**. The picture is drawn from the record your server kept.
 
 # %%
-plots.interleaving([("one", "GET → 41"), ("other", "GET → 41"), ("one", "SET 42"), ("other", "SET 42")])
+plots.interleaving([(name, words) for name, words in seen if words[0] in (b"GET", b"SET") and name])
 
 # %% [markdown]
 # Between the read and the write of one client, the other came in. Read, change and write must happen as one step that nobody can come between. Such a step is **atomic**.
-# A command of the server can be one. `INCR` adds one and returns the new number.
+# A command of the server can be one. The client has a method `incr` for it. Which command does it send? Your server tells you.
+
+# %% tags=["raises-exception"]
+r.incr("views:p3")
+
+# %% [markdown]
+# `INCR` adds one, `INCRBY` adds any amount, and the client always sends the second. One function serves both.
 
 # %%
 @command(b"INCR")
-def increment(connection, key):
+@command(b"INCRBY")
+def increment(connection, key, amount=b"1"):
+    value = store.get(key)
     try:
-        count = int(store.get(key) or 0) + 1
+        count = int(b"0" if value is None else value) + int(amount)
     except ValueError:
         return ReplyError("ERR value is not an integer or out of range")
     store.data[key] = b"%d" % count
