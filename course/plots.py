@@ -224,6 +224,51 @@ def _times(compactions: int) -> str:
     return "one compaction" if compactions == 1 else f"{compactions} compactions"
 
 
+@styled
+def keys_in_memory(stored: Mapping[str, Sequence[int]], step: int = 1) -> Picture:
+    """How many keys a store holds as time goes on, a line for each way of expiring them.
+
+    stored        {"lazy": [1, 2, ...], "lazy and active": [...]}, one number for every `step` writes
+    """
+    figure = new_picture(8, 3.2)
+    axes = figure.subplots()
+    for name, counts in stored.items():
+        axes.plot([number * step for number in range(1, len(counts) + 1)], counts, label=name)
+    axes.set_title("; ".join(f"{name}: {whole(max(counts))} keys at most" for name, counts in stored.items()))
+    axes.set_xlabel("writes")
+    axes.set_ylabel("keys in memory")
+    axes.set_xlim(left=0)
+    axes.set_ylim(bottom=0)
+    count_on(axes.xaxis)
+    count_on(axes.yaxis)
+    axes.legend(loc="upper left")
+    return figure
+
+
+@styled
+def command_order(seen: Sequence[tuple[str, str]]) -> Picture:
+    """Commands in the order in which a server executed them, a row for each client.
+
+    seen          [("one", "GET views:p3"), ("other", "GET views:p3"), ...]
+    """
+    clients = list(dict.fromkeys(client for client, _ in seen))
+    figure = new_picture(8, 1 + 0.6 * len(clients))
+    axes = figure.subplots()
+    for row, client in enumerate(clients):
+        axes.axhline(row, color=PALE, zorder=0)
+        places = [place for place, (name, _) in enumerate(seen, start=1) if name == client]
+        axes.plot(places, [row] * len(places), "o", color=COLOURS[row % len(COLOURS)], markersize=9)
+    for place, (client, command) in enumerate(seen, start=1):
+        axes.annotate(command, (place, clients.index(client)), (0, 9), textcoords="offset points", ha="center")
+    axes.set_title(f"{len(seen)} commands of {len(clients)} clients, in the order of the server")
+    axes.set_xlabel("place in the order")
+    axes.set_yticks(range(len(clients)), clients)
+    axes.set_xlim(0.4, len(seen) + 0.6)
+    axes.set_ylim(len(clients) - 0.7, -0.7)
+    count_on(axes.xaxis)
+    return figure
+
+
 # -- caches -----------------------------------------------------------------------------------
 
 

@@ -165,19 +165,25 @@ def occupancy(hash_key, keys, size):
         counts[hash_key(key) % size] += 1
     return counts
 
-carts = [f"cart:u{number}" for number in range(2000)]
+carts = [f"cart:{user.user_id}" for user in shop.users]
 occupancy(len, carts, 16)
 
 # %% [markdown]
-# Two thousand carts, four lengths, four buckets in use. The picture sets the two functions side by side.
+# Four hundred carts, three lengths, three buckets in use. More buckets do not help. Here are 512.
 
 # %%
 from course import plots
 
-plots.occupancy({"crc32": occupancy(checksum, carts, 64), "len": occupancy(len, carts, 64)})
+plots.bucket_occupancy(occupancy(len, carts, 512))
 
 # %% [markdown]
-# A good hash spreads similar keys far apart. A bad one gives back the list you started with: in its fullest bucket you scan a thousand carts.
+# In the fullest bucket you scan three hundred carts: a bad hash function gives back the list you started with. Now the checksum, with the same keys and buckets.
+
+# %%
+plots.bucket_occupancy(occupancy(checksum, carts, 512))
+
+# %% [markdown]
+# Mind the scale. Red bars are collisions, and there are plenty, but each is short. A good hash function spreads similar keys far apart.
 
 # %% [markdown]
 # ## A hash table
@@ -441,10 +447,11 @@ def tidy(store):
 
 # %%
 active = play(Store(Clock()), shop.events, tidy=tidy)
-plots.lines({"lazy expiry only": lazy, "lazy and active": active}, x="clicks (hundreds)", y="keys in memory")
+plots.keys_in_memory({"lazy only": lazy, "lazy and active": active}, step=100)
 
 # %% [markdown]
-# The sweep leaves some dead keys behind, about a quarter at most, and memory stays flat. Expiry is a bargain between memory and work.
+# With the sweep, memory follows the visitors who are there. The hump is the flash sale of 19 June, when hundreds of sessions were alive at once.
+# A sweep may leave a few dead keys behind: expiry is a bargain between memory and work.
 
 # %% [markdown]
 # ## Surviving a crash
@@ -654,7 +661,7 @@ replay(path) == before
 # When should a store compact? Redis does it when the log has doubled since the last time.
 
 # %%
-def doubling(smallest=4096):
+def doubling(smallest=16_384):
     last = smallest
 
     def after(path):
@@ -665,7 +672,7 @@ def doubling(smallest=4096):
     return after
 
 bounded = count_views(path, after=doubling())
-plots.lines({"never compacted": growing, "compacted when doubled": bounded}, x="writes", y="bytes in the log")
+plots.log_size(bounded)
 
 # %% [markdown]
 # ## Words on a wire
@@ -1011,7 +1018,7 @@ r.get("views:p3")
 # Two views, and the counter moved by one. This is a **lost update**. The picture is drawn from the record your server kept.
 
 # %%
-plots.interleaving([(name, words) for name, words in seen if words[0] in (b"GET", b"SET") and name])
+plots.command_order([(name, b" ".join(words).decode()) for name, words in seen if name and words[0] != b"CLIENT"])
 
 # %% [markdown]
 # Between the read and the write of one client, the other came in. Read, change and write must happen as one step that nobody can come between. Such a step is **atomic**.
@@ -1091,7 +1098,9 @@ counter["views:p7"]
 
 # %%
 class MeetingPoint(dict):
-    barrier = threading.Barrier(8, timeout=0.1)
+    def __init__(self, pairs):
+        super().__init__(pairs)
+        self.barrier = threading.Barrier(8, timeout=0.5)
 
     def __getitem__(self, key):
         value = super().__getitem__(key)
@@ -1125,7 +1134,7 @@ in_threads(add_view_safely)
 dict(counter)
 
 # %% [markdown]
-# The first thread waits a tenth of a second for seven others who stand at the door, and gives up waiting. Then all pass one by one. `with` opens the door again even if the work inside raises an error.
+# The first thread waits half a second for seven others who stand at the door, and gives up waiting. Then all pass one by one. `with` opens the door again even if the work inside raises an error.
 
 # %% [markdown]
 # ## Your store and Redis
