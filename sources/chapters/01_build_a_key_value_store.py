@@ -183,7 +183,7 @@ plots.bucket_occupancy(occupancy(len, carts, 512))
 plots.bucket_occupancy(occupancy(checksum, carts, 512))
 
 # %% [markdown]
-# Mind the scale. Red bars are collisions, and there are plenty, but each is short. A good hash function spreads similar keys far apart.
+# Mind the scale. Red bars are collisions, and there are plenty, but no bucket holds more than three carts. A good hash function spreads similar keys far apart.
 
 # %% [markdown]
 # ## A hash table
