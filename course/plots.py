@@ -343,7 +343,7 @@ def herd(loads: Mapping[str, Sequence[int]]) -> Picture:
 
 @styled
 def bars(values: Mapping[str, float], title: str, unit: str) -> Picture:
-    """A bar for each name, with its value at the end: `bars({"no cache": 100, "cache": 1}, "...", "queries")`."""
+    """A bar for each name, with its value at the end: `bars({"no cache": 100, "cache": 1}, ..., "queries")`."""
     figure = new_picture(8, 0.9 + 0.4 * len(values))
     axes = figure.subplots()
     drawn = axes.barh(list(values), list(values.values()), height=0.6, color=BLUE)

@@ -34,8 +34,7 @@ class Database:
         """One query for a user: `user_id, name, email, city, joined` (all text) and the number of `orders`.
         None if there is no such user."""
         return self._one(
-            "SELECT *, (SELECT count(*) FROM orders WHERE orders.user_id = users.user_id) AS orders"
-            " FROM users WHERE user_id = ?",
+            "SELECT *, (SELECT count(*) FROM orders WHERE orders.user_id = users.user_id) AS orders FROM users WHERE user_id = ?",
             user_id,
         )
 
@@ -55,12 +54,12 @@ class Database:
             self.queries += 1
             return [dict(row) for row in self._connection.execute(sql, values)]
 
-    def update_profile(self, user_id: str, **changes) -> None:
+    def update_profile(self, user_id: str, /, **changes) -> None:
         """Change columns of a user: `update_profile("u17", city="Lima")`.
         Raises KeyError for an unknown user, ValueError for an unknown column."""
         self._update("users", "user_id", user_id, changes)
 
-    def update_product(self, product_id: str, **changes) -> None:
+    def update_product(self, product_id: str, /, **changes) -> None:
         """Change columns of a product: `update_product("p7", price_cents=900)`.
         Raises KeyError for an unknown product, ValueError for an unknown column."""
         self._update("products", "product_id", product_id, changes)
@@ -78,14 +77,10 @@ class Database:
     def _update(self, table: str, key: str, value: str, changes: dict) -> None:
         changeable = _COLUMNS[table][1:]  # all but the key
         if not changes or changes.keys() - set(changeable):
-            raise ValueError(
-                f"cannot change {', '.join(changes) or 'nothing'}; {table} have {', '.join(changeable)}"
-            )
+            raise ValueError(f"cannot change {', '.join(changes) or 'nothing'}; {table} have {', '.join(changeable)}")
         assignments = ", ".join(f"{column} = ?" for column in changes)
         with self._lock, self._connection:
-            cursor = self._connection.execute(
-                f"UPDATE {table} SET {assignments} WHERE {key} = ?", (*changes.values(), value)
-            )
+            cursor = self._connection.execute(f"UPDATE {table} SET {assignments} WHERE {key} = ?", (*changes.values(), value))
             if not cursor.rowcount:
                 raise KeyError(f"there is no {value!r} among the {table}")
             self.updates += 1
@@ -95,16 +90,13 @@ class Database:
             "users": [(u.user_id, u.name, u.email, u.city, u.joined.isoformat()) for u in users],
             "products": [(p.product_id, p.name, p.category, p.price_cents, p.stock) for p in products],
             "orders": [
-                (str(e.event_id), e.user_id, e.product_id, e.quantity, e.amount_cents, to_millis(e.timestamp))
-                for e in purchases
+                (str(e.event_id), e.user_id, e.product_id, e.quantity, e.amount_cents, to_millis(e.timestamp)) for e in purchases
             ],
         }
         with self._connection:
             for table, rows in tables.items():
                 key, *others = _COLUMNS[table]
-                self._connection.execute(
-                    f"CREATE TABLE {table} ({key} TEXT PRIMARY KEY, {', '.join(others)})"
-                )
+                self._connection.execute(f"CREATE TABLE {table} ({key} TEXT PRIMARY KEY, {', '.join(others)})")
                 marks = ", ".join("?" * (1 + len(others)))
                 self._connection.executemany(f"INSERT INTO {table} VALUES ({marks})", rows)
             self._connection.execute("CREATE INDEX orders_by_user ON orders (user_id, ordered_ms)")

@@ -66,9 +66,7 @@ class Event:
             _require_text(name, getattr(self, name))
         if self.event_type not in EVENT_TYPES:
             raise ValueError(f"event_type is {self.event_type!r}; use one of {', '.join(EVENT_TYPES)}")
-        _require_whole(
-            "quantity", self.quantity, at_least=1, instead="pass a whole number of pieces, such as 1"
-        )
+        _require_whole("quantity", self.quantity, at_least=1, instead="pass a whole number of pieces, such as 1")
         _require_amount(self.event_type, self.amount_cents)
         _require_details(self.details)
         fill = object.__setattr__  # the way a frozen dataclass may still complete itself
@@ -77,9 +75,7 @@ class Event:
         if self.event_id is None:
             fill(self, "event_id", event_id(self.user_id, self.timestamp, self.event_type, self.product_id))
         elif not isinstance(self.event_id, uuid.UUID):
-            raise TypeError(
-                f"event_id is {self.event_id!r}; pass a uuid.UUID, or leave it out to have it derived"
-            )
+            raise TypeError(f"event_id is {self.event_id!r}; pass a uuid.UUID, or leave it out to have it derived")
 
     def _fields(self) -> dict:
         """A fresh dict of the fields, without an amount where there is none. Every translation starts
@@ -185,9 +181,7 @@ class Event:
             raise ValueError(f"this is no event, it lacks {', '.join(sorted(missing))}: {fields!r:.200}")
         parsers = {"timestamp": _parse_moment, "event_id": _parse_id} | parsers
         known = {name: fields[name] for name in cls.__dataclass_fields__ if name in fields}
-        return cls(
-            **{name: parsers[name](value) if name in parsers else value for name, value in known.items()}
-        )
+        return cls(**{name: parsers[name](value) if name in parsers else value for name, value in known.items()})
 
 
 _REQUIRED = ("event_id", "user_id", "session_id", "event_type", "product_id", "timestamp", "quantity")
@@ -207,9 +201,7 @@ def _require_whole(name: str, value, at_least: int, instead: str) -> None:
 
 def _require_amount(event_type: str, amount) -> None:
     if event_type in MONEY_TYPES:
-        instead = (
-            "pass whole cents as an int, 1999 for 19.99 (positive for a refund too: the type says which way)"
-        )
+        instead = "pass whole cents as an int, 1999 for 19.99 (positive for a refund too: the type says which way)"
         _require_whole("amount_cents", amount, at_least=0, instead=instead)
     elif amount is not None:
         raise ValueError(f"amount_cents is {amount!r}, but a {event_type} moves no money; leave it out")
@@ -220,9 +212,9 @@ def _require_details(details) -> None:
         raise TypeError(f"details is {details!r}; pass a dict of text, such as {{'referrer': 'search'}}")
     for name, value in details.items():
         if not isinstance(name, str) or not isinstance(value, str):
-            raise TypeError(
-                f"details has {name!r}: {value!r}; names and values must be text, so write str(value)"
-            )
+            raise TypeError(f"details has {name!r}: {value!r}; names and values must be text, so write str(value)")
+        if not name.isidentifier():  # MongoDB gives "." and "$" in a name a meaning, BSON forbids "\0"
+            raise ValueError(f"details has the name {name!r}; use a plain word such as 'referrer', which every store takes")
 
 
 def _require_moment(moment) -> datetime:
@@ -230,8 +222,7 @@ def _require_moment(moment) -> datetime:
         raise TypeError(f"timestamp is {moment!r}; pass an aware datetime, such as datetime.now(UTC)")
     if moment.utcoffset() is None:
         raise ValueError(
-            f"timestamp {moment} has no time zone, so it names no moment; "
-            "say which one it is in: moment.replace(tzinfo=UTC)"
+            f"timestamp {moment} has no time zone, so it names no moment; say which one it is in: moment.replace(tzinfo=UTC)"
         )
     if moment.microsecond % 1000:
         raise ValueError(

@@ -5,7 +5,7 @@ from itertools import product as every_pair
 
 from . import facts
 from .dice import Dice, Wheel, zipf_weights
-from .event import MILLISECOND, Event, from_millis, to_millis
+from .event import MILLISECOND, Event, event_id, from_millis, to_millis
 from .records import Delivery, Product, Session, User
 
 SECOND, MINUTE, HOUR, DAY = 1000, 60_000, 3_600_000, 86_400_000  # in milliseconds
@@ -65,10 +65,7 @@ class Month:
         sessions, events = [], []
         in_order = sorted(self.visits, key=lambda visit: (visit[2][0]["timestamp"], visit[0]))
         for number, (user_id, device, steps) in enumerate(in_order, start=1):
-            mine = [
-                Event(user_id, f"s{number}", **step | {"timestamp": from_millis(step["timestamp"])})
-                for step in steps
-            ]
+            mine = [Event(user_id, f"s{number}", **step | {"timestamp": from_millis(step["timestamp"])}) for step in steps]
             sessions.append(Session(f"s{number}", user_id, device, mine[0].timestamp, mine[-1].timestamp))
             events += mine
         return sessions, sorted(events, key=lambda event: (event.timestamp, str(event.event_id)))
@@ -85,12 +82,7 @@ class Month:
 
     def _ordinary_visit(self) -> None:
         user_id = self.shoppers.spin(self.dice)
-        when = (
-            START
-            + self.dice.below(facts.DAYS) * DAY
-            + self.hours.spin(self.dice) * HOUR
-            + self.dice.below(HOUR)
-        )
+        when = START + self.dice.below(facts.DAYS) * DAY + self.hours.spin(self.dice) * HOUR + self.dice.below(HOUR)
         steps = []
         for _ in range(self.dice.between(1, 6)):
             when = self._look_at(self.popular.spin(self.dice), when, steps, cart=30, buy=60)
@@ -122,9 +114,7 @@ class Month:
         before = self._step("cart", item, midnight - 1)
         self._add(user.user_id, [before, self._step("purchase", item, midnight, item.price_cents)])
 
-    def _look_at(
-        self, item: Product, when: int, steps: list, cart: int, buy: int, percent_off: int = 0
-    ) -> int:
+    def _look_at(self, item: Product, when: int, steps: list, cart: int, buy: int, percent_off: int = 0) -> int:
         """Append a view of `item` and perhaps a cart and a purchase, with the given chances in percent.
         Returns the time of the next step."""
         dice = self.dice
@@ -168,16 +158,16 @@ class Month:
                 self._send_back(user_id, step)
 
     def _send_back(self, user_id: str, bought: dict) -> None:
+        """A refund, days later, of all that was paid. It names the purchase that it undoes."""
         when = bought["timestamp"] + self.dice.between(1 * DAY, 6 * DAY)
-        reason = {"reason": self.dice.pick(facts.REASONS)}
-        self._add(user_id, [bought | {"event_type": "refund", "timestamp": when, "details": reason}])
+        purchase_id = event_id(user_id, from_millis(bought["timestamp"]), "purchase", bought["product_id"])
+        details = {"reason": self.dice.pick(facts.REASONS), "purchase_id": str(purchase_id)}
+        self._add(user_id, [bought | {"event_type": "refund", "timestamp": when, "details": details}])
 
     def _attach_page_text(self, steps: list[dict]) -> None:
         for step in steps:
             start = self.dice.below(len(self.page_text) - facts.PAGE_TEXT_LENGTH)
-            step["details"] = step["details"] | {
-                "page_text": self.page_text[start : start + facts.PAGE_TEXT_LENGTH]
-            }
+            step["details"] = step["details"] | {"page_text": self.page_text[start : start + facts.PAGE_TEXT_LENGTH]}
 
 
 def deliver(dice: Dice, events: list[Event]) -> list[Delivery]:

@@ -71,9 +71,7 @@ class Shop:
     def day(self, day: date | str) -> list[Event]:
         """The events of one UTC day, `shop.day("2026-06-19")`. The next midnight belongs to the next day."""
         day = date.fromisoformat(day) if isinstance(day, str) else day
-        return self.between(
-            start := datetime(day.year, day.month, day.day, tzinfo=UTC), start + timedelta(days=1)
-        )
+        return self.between(start := datetime(day.year, day.month, day.day, tzinfo=UTC), start + timedelta(days=1))
 
     def between(self, start: datetime, end: datetime) -> list[Event]:
         """The events with start <= timestamp < end (aware datetimes)."""
@@ -90,9 +88,7 @@ class Shop:
         for event in self.of_type("purchase"):
             baskets[event.user_id].add(event.product_id)
         pairs = Counter(pair for basket in baskets.values() for pair in combinations(sorted(basket), 2))
-        return sorted(
-            ((a, b, buyers) for (a, b), buyers in pairs.items()), key=lambda edge: (-edge[2], edge[:2])
-        )
+        return sorted(((a, b, buyers) for (a, b), buyers in pairs.items()), key=lambda edge: (-edge[2], edge[:2]))
 
     def database(self, latency: float = 0.0) -> Database:
         """A fresh SQLite database with users, products and orders, for a cache to stand in front of.
@@ -116,11 +112,7 @@ class Shop:
     def traps(self) -> dict[str, Trap]:
         """What was planted to break careless programs, by name: `shop.traps["same_millisecond"].where`."""
         sale_end = facts.FLASH_SALE_START + facts.FLASH_SALE_LENGTH
-        sale = [
-            e
-            for e in self.between(facts.FLASH_SALE_START, sale_end)
-            if e.product_id == facts.FLASH_SALE_PRODUCT
-        ]
+        sale = [e for e in self.between(facts.FLASH_SALE_START, sale_end) if e.product_id == facts.FLASH_SALE_PRODUCT]
         just_before = facts.MIDNIGHT - timedelta(milliseconds=1)
         midnight = [event for event in self.events if event.timestamp in (just_before, facts.MIDNIGHT)]
         silent = [user.user_id for user in self.users if not self._events_by_user[user.user_id]]
@@ -141,9 +133,7 @@ class Shop:
                 "pairs of events of one user at one moment",
                 tuple(self._same_millisecond()),
             ),
-            Trap(
-                "midnight", "the last event of a day and the first of the next, 1 ms apart", tuple(midnight)
-            ),
+            Trap("midnight", "the last event of a day and the first of the next, 1 ms apart", tuple(midnight)),
             Trap("duplicates", "deliveries of an event that had arrived before", tuple(repeats)),
             Trap("late", "first deliveries, an hour or more after the event", tuple(late)),
         ]

@@ -212,9 +212,7 @@ def optimal(requests: Sequence[Hashable], capacity: int) -> float:
         return 0.0
     next_use = _next_uses(requests)
     cached: dict[Hashable, int] = {}  # key: position of its next use
-    farthest: list[
-        tuple[int, int]
-    ] = []  # heap of (-next use, position of the key); holds outdated entries too
+    farthest: list[tuple[int, int]] = []  # heap of (-next use, position of the key); holds outdated entries too
     hits = 0
     for position, key in enumerate(requests):
         if key in cached:
