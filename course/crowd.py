@@ -6,9 +6,9 @@
     load.calls
 
 Each actor is a thread with a redis.Redis of its own, named "reader-1", "reader-2", …. The server holds every
-command back until each actor has one pending (or has finished, sleeps or is blocked), then serves them one by
-one in the order of the actors. So all of them read before any of them writes: the worst case, in every run.
-A transaction is one step, at its EXEC; the commands of a pipeline without a transaction are steps of their own.
+command back until each actor has one pending (or has finished, sleeps or is blocked), then serves them one
+by one in the order of the actors. So all of them read before any of them writes: the worst case, every time.
+A transaction is one step, at its EXEC; without a transaction each command of a pipeline is a step of its own.
 """
 
 import ctypes
@@ -45,9 +45,9 @@ def readers(n, server, seconds=10):
 def race(functions, server, order=None, seconds=10):
     """Run `functions`, each called with a client of its own, and return a list of their outcomes.
 
-    The actors are called "A", "B", …; `order` such as "AABB" says whose command is served next. A letter whose
-    actor has finished, sleeps or is blocked is skipped; after the last letter they take turns. An outcome is the
-    value returned or the exception raised. Raises TimeoutError after `seconds`.
+    The actors are called "A", "B", …; `order` such as "AABB" says whose command is served next. A letter
+    whose actor has finished, sleeps or is blocked is skipped; after the last letter they take turns. An
+    outcome is the value returned or the exception raised. Raises TimeoutError after `seconds`.
     """
     names = [chr(ord("A") + i) for i in range(len(functions))]
     if unknown := set(order or "") - set(names):
@@ -64,7 +64,9 @@ class Crowd:
 
     def __init__(self, names, server, seconds=10):
         if server.name != "redis":
-            raise ValueError(f"a crowd needs clients that give their name: expected redis, found {server.name}")
+            raise ValueError(
+                f"a crowd needs clients that give their name: expected redis, found {server.name}"
+            )
         self.names = list(names)
         self.server = server
         self.seconds = seconds
@@ -84,9 +86,10 @@ class Crowd:
         schedule = Schedule(self.names, order)
         self.schedule = schedule.steps
         outcomes = [None] * len(functions)
+        work = zip(self.names, functions, self._clients, strict=True)
         actors = [
-            threading.Thread(target=_act, args=(schedule, name, function, client, outcomes, i), daemon=True, name=name)
-            for i, (name, function, client) in enumerate(zip(self.names, functions, self._clients, strict=True))
+            threading.Thread(target=_act, args=(schedule, *job, outcomes, i), daemon=True, name=job[0])
+            for i, job in enumerate(work)
         ]
         for client in self._clients:  # connect now: connecting is no part of the race
             client.connection_pool.release(client.connection_pool.get_connection())

@@ -15,9 +15,10 @@ import importlib
 import os
 import threading
 
+from stores import local
 from stores.base import NotOnRealServer, Unreachable
 
-__all__ = ["NAMES", "NotOnRealServer", "Unreachable", "start", "stop_all"]
+__all__ = ["NAMES", "NotOnRealServer", "Unreachable", "local", "start", "stop_all"]
 
 # One folder each, with the same shape: VARIABLE (the environment variable that names a real server),
 # embedded() -> Server, real(address) -> Server.

@@ -260,8 +260,8 @@ class Server:
     def gated(self, gate):
         """Let `gate` decide inside the block when each command is served.
 
-        In the server's thread, gate.arrive(client name, command, loop) returns what to await before the command
-        is executed, or None to let it pass, and gate.leave(client name, that) follows when it is done.
+        In the server's thread, gate.arrive(client name, command, loop) returns what to await before the
+        command is executed, or None to let it pass; gate.leave(client name, that) follows when it is done.
         """
         if self.front.gate is not None:
             raise RuntimeError("another crowd is running on this server: expected one at a time")

@@ -22,6 +22,10 @@ class Policy:
         reason = NO_SINGLE_REPLY.get((name,)) or NO_SINGLE_REPLY.get((name, second(request)))
         return Error(f"ERR {reason}") if reason else request
 
+    def reply(self, request, reply):
+        """Return the reply frame as the client is to see it."""
+        return reply
+
 
 class RedisSession(Session):
     """Serves one connection: requests go one at a time to `upstream`, the engine's side of it.
@@ -69,6 +73,8 @@ class RedisSession(Session):
         reply = await self._upstream.call(allowed)
         if name == b"EXEC" and self._spoiled:
             reply = encode(Error("EXECABORT Transaction discarded because of previous errors."))
+        if reply is not None:
+            reply = self._policy.reply(request, reply)
         self._follow(name, request, reply)
         return reply
 
@@ -104,5 +110,3 @@ def _text(data):
         return data.decode()
     except UnicodeDecodeError:
         return data
-
-
