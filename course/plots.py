@@ -24,7 +24,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
 BLUE, ORANGE, GREEN, RED = "#0072B2", "#E69F00", "#009E73", "#D55E00"
 SKY, PINK, YELLOW = "#56B4E9", "#CC79A7", "#F0E442"
 INK, GREY, PALE = "#222222", "#767676", "#D9D9D9"
-COLOURS = (BLUE, ORANGE, GREEN, RED, PINK, SKY)
+COLOURS = (BLUE, ORANGE, GREEN, PINK, RED, SKY)  # neighbours differ in lightness too
 
 # One policy, one line, in every picture: (colour, line style, marker).
 POLICIES = {
@@ -170,7 +170,7 @@ def _events_per_user(axes: Axes, events: Sequence, celebrity: str) -> None:
 def bucket_occupancy(keys_in_bucket: Sequence[int]) -> Picture:
     """How the keys of a hash table lie in its buckets; `keys_in_bucket[i]` counts those of bucket i."""
     sizes = list(keys_in_bucket)
-    keys, shared = sum(sizes), sum(size for size in sizes if size > 1)
+    keys, shared, empty = sum(sizes), sum(size for size in sizes if size > 1), sizes.count(0)
     figure = new_picture(8, 3)
     axes = figure.subplots()
     colours = [BLUE if size == 1 else RED for size in sizes]
@@ -178,7 +178,7 @@ def bucket_occupancy(keys_in_bucket: Sequence[int]) -> Picture:
     axes.bar(range(len(sizes)), sizes, width=1 - gap, color=colours)
     axes.set_title(
         f"{whole(keys)} keys in {whole(len(sizes))} buckets (load factor {keys / len(sizes):.2f}):\n"
-        f"{whole(shared)} share a bucket, {whole(sizes.count(0))} buckets are empty"
+        f"{whole(shared)} share a bucket, {whole(empty)} {'bucket is' if empty == 1 else 'buckets are'} empty"
     )
     axes.set_xlabel("bucket")
     axes.set_ylabel("keys in the bucket")
@@ -295,7 +295,8 @@ def hit_ratio(capacities: Sequence[int], panels: Mapping[str, Mapping[str, Seque
         axes.set_axisbelow(True)
     row[0].set_ylabel("hits per request")
     figure.supxlabel("cache size (keys)", fontsize=10)
-    figure.legend(*row[0].get_legend_handles_labels(), loc="outside right center")
+    lines = {line.get_label(): line for axes in row for line in axes.lines}  # each policy once
+    figure.legend(handles=lines.values(), loc="outside right center")
     figure.suptitle(_what_the_ratios_say(capacities, panels), x=0.01, ha="left", fontsize=11, weight="bold")
     return figure
 

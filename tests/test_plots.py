@@ -1,0 +1,205 @@
+"""Each picture draws the numbers it is given: the artists are measured, not only made."""
+
+import io
+import subprocess
+import sys
+from collections import Counter
+from itertools import combinations
+
+import matplotlib
+import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_hex
+from matplotlib.transforms import Bbox
+
+from course import plots, shopstream
+
+RATIOS = {"LRU": [0.2, 0.5, 0.8], "optimal": [0.4, 0.7, 0.9]}
+
+
+# One of each, small and large, to look at what is true of all pictures.
+EXAMPLES = {
+    "month": lambda: plots.month(shopstream.load()),
+    "bucket_occupancy": lambda: plots.bucket_occupancy([0, 1, 3, 1]),
+    "bucket_occupancy large": lambda: plots.bucket_occupancy([0, 1, 2, 3] * 256),
+    "log_size": lambda: plots.log_size([10, 20, 30, 12, 22], [10, 10, 10, 12, 12]),
+    "log_size plain": lambda: plots.log_size([100_000 * n for n in range(1, 400)]),
+    "hit_ratio": lambda: plots.hit_ratio([10, 100, 1000], {f"skew {n}": RATIOS for n in (0.6, 1.0, 1.4)}),
+    "hit_ratio single": lambda: plots.hit_ratio([10, 100, 1000], {"skew 1.0": RATIOS}),
+    "herd": lambda: plots.herd({"same TTL": [0, 12_000, 0, 0], "TTL ± 10 %": [3, 2, 4, 3]}),
+    "herd of four": lambda: plots.herd({f"way {n}, with and without a lock": [0, n, 0] for n in range(4)}),
+    "bars": lambda: plots.bars({"no cache": 100, "a name that takes quite some room": 12_345.6}, "A title", "queries"),
+}
+
+
+@pytest.fixture(params=EXAMPLES)
+def picture(request) -> plots.Picture:
+    return EXAMPLES[request.param]()
+
+
+def heights(axes) -> list[float]:
+    return [bar.get_height() for bar in axes.patches]
+
+
+def texts(figure) -> str:
+    figure.draw_without_rendering()
+    return "\n".join(text.get_text() for text in figure.findobj(matplotlib.text.Text))
+
+
+# -- true of every picture --------------------------------------------------------------------
+
+
+def test_every_axis_is_named_and_every_picture_has_a_title(picture):
+    titles = [axes.get_title(loc="left") for axes in picture.axes] + [picture.get_suptitle()]
+    assert any(titles)
+    for axes in picture.axes:
+        x_names = [sibling.get_xlabel() for sibling in axes.get_shared_x_axes().get_siblings(axes)]
+        y_names = [sibling.get_ylabel() for sibling in axes.get_shared_y_axes().get_siblings(axes)]
+        assert picture.get_supxlabel() or any(x_names)
+        assert picture.get_supylabel() or any(y_names) or any(label.get_text() for label in axes.get_yticklabels())
+
+
+def test_no_text_runs_off_the_page_or_into_another(picture):
+    renderer = FigureCanvasAgg(picture).get_renderer()
+    picture.draw(renderer)
+    page = picture.bbox.padded(1)
+    boxes = [(text.get_text(), text.get_window_extent(renderer)) for text in drawn_texts(picture)]
+    assert len(boxes) > 5
+    for words, box in boxes:
+        assert page.x0 <= box.x0 and box.x1 <= page.x1 and page.y0 <= box.y0 and box.y1 <= page.y1, f"{words!r} runs off"
+    for (words, box), (other_words, other_box) in combinations(boxes, 2):
+        shared = Bbox.intersection(box, other_box)
+        assert shared is None or min(shared.width, shared.height) < 1.5, f"{words!r} lies over {other_words!r}"
+
+
+def drawn_texts(picture) -> list:
+    """All texts but the labels of ticks outside of an axis' limits, which matplotlib keeps and does not draw."""
+    idle = set()
+    for axes in picture.axes:
+        for axis in (axes.xaxis, axes.yaxis):
+            low, high = sorted(axis.get_view_interval())
+            for tick in (*axis.get_major_ticks(), *axis.get_minor_ticks()):
+                if not low <= tick.get_loc() <= high:
+                    idle |= {tick.label1, tick.label2}
+    texts = picture.findobj(matplotlib.text.Text)
+    return [text for text in texts if text.get_text().strip() and text.get_visible() and text not in idle]
+
+
+def test_a_picture_is_a_white_png_at_twice_the_size_it_is_shown(picture):
+    with matplotlib.rc_context({"savefig.facecolor": "black", "figure.facecolor": "black", "text.color": "white"}):
+        png, shown = picture._repr_png_()
+    pixels = matplotlib.image.imread(io.BytesIO(png))
+    height, width, _ = pixels.shape
+    assert (width, height) == (2 * shown["width"], 2 * shown["height"])
+    assert (pixels[0, 0] == 1).all() and pixels.min() < 0.2  # a white corner, and ink somewhere
+
+
+def test_pictures_look_the_same_in_a_dark_notebook():
+    light = plots.bars({"a": 1}, "Title", "things")._repr_png_()
+    with matplotlib.style.context("dark_background"):
+        assert plots.bars({"a": 1}, "Title", "things")._repr_png_() == light
+
+
+def test_nobody_elses_settings_change():
+    before = dict(matplotlib.rcParams)
+    plots.herd({"same TTL": [0, 12_000, 0, 0]})._repr_png_()
+    assert dict(matplotlib.rcParams) == before
+
+
+def test_pictures_need_no_pyplot():
+    code = "import sys; from course import plots; plots.bars({'a': 1}, '', '')._repr_png_()"
+    code += "; print('matplotlib.pyplot' in sys.modules)"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "False"
+
+
+def test_the_palette_can_be_told_apart_in_grey():
+    """Neighbours in the cycle differ in lightness too, for readers who see no colour at all."""
+
+    def lightness(colour: str) -> float:
+        return sum(w * c for w, c in zip((0.2126, 0.7152, 0.0722), matplotlib.colors.to_rgb(colour), strict=True))
+
+    for one, other in zip(plots.COLOURS, plots.COLOURS[1:], strict=False):
+        assert abs(lightness(one) - lightness(other)) > 0.05
+
+
+# -- the shop ---------------------------------------------------------------------------------
+
+
+def test_month_draws_every_hour_and_every_user():
+    shop = shopstream.load()
+    hours, users = plots.month(shop).axes
+    per_hour = Counter(event.timestamp.replace(minute=0, second=0, microsecond=0) for event in shop.events)
+    (area,) = hours.collections
+    assert area.get_datalim(hours.transData).y1 == max(per_hour.values())
+    assert f"{max(per_hour.values()):,} events" in hours.get_title(loc="left")
+    assert "flash sale\n19 June, 12:00" in [text.get_text() for text in hours.texts]
+    dots = next(line for line in users.lines if line.get_label() == "a user")
+    assert list(dots.get_ydata()) == sorted(Counter(e.user_id for e in shop.events).values(), reverse=True)
+    star = users.lines[-1]
+    assert (list(star.get_xdata()), list(star.get_ydata())) == ([1], [len(shop.events_of("u23"))])
+
+
+# -- key-value stores -------------------------------------------------------------------------
+
+
+def test_bucket_occupancy_draws_a_bar_for_each_bucket_and_marks_collisions():
+    figure = plots.bucket_occupancy([0, 1, 3, 1])
+    (axes,) = figure.axes
+    assert heights(axes) == [0, 1, 3, 1]
+    assert [to_hex(bar.get_facecolor()).upper() == plots.RED for bar in axes.patches][1:] == [False, True, False]
+    assert axes.get_title(loc="left") == "5 keys in 4 buckets (load factor 1.25):\n3 share a bucket, 1 bucket is empty"
+
+
+def test_log_size_marks_each_compaction():
+    sizes, live = [10, 20, 30, 12, 22, 9], [10, 10, 10, 12, 12, 9]
+    (axes,) = plots.log_size(sizes, live).axes
+    log, latest, *marks = axes.lines
+    assert list(log.get_ydata()) == sizes and list(latest.get_ydata()) == live
+    assert list(log.get_xdata()) == [1, 2, 3, 4, 5, 6]
+    assert [mark.get_xdata()[0] for mark in marks] == [4, 6]
+    assert axes.get_title(loc="left") == "30 bytes at most, 9 after 2 compactions"
+
+
+def test_log_size_without_compaction_says_so():
+    (axes,) = plots.log_size([10, 20, 2000]).axes
+    assert len(axes.lines) == 1
+    assert axes.get_title(loc="left") == "Without compaction, 3 writes fill 2,000 bytes"
+
+
+# -- caches -----------------------------------------------------------------------------------
+
+
+def test_hit_ratio_draws_a_panel_for_each_traffic_and_a_line_for_each_policy():
+    figure = plots.hit_ratio([10, 100, 1000], {"skew 0.6": RATIOS, "skew 1.4": {"LRU": [0.5, 0.6, 0.9], "LFU": [0.4, 0.7, 0.8]}})
+    left, right = figure.axes
+    assert [list(line.get_ydata()) for line in left.lines] == list(RATIOS.values())
+    assert [list(line.get_xdata()) for line in left.lines] == [[10, 100, 1000]] * 2
+    assert left.lines[0].get_color() == right.lines[0].get_color() != right.lines[1].get_color()
+    assert [axes.get_title(loc="left") for axes in figure.axes] == ["skew 0.6", "skew 1.4"]
+    assert figure.get_suptitle() == "Room for 100 keys: LRU hits 50% (skew 0.6), LFU hits 70% (skew 1.4)"
+    assert {text.get_text() for text in figure.legends[0].texts} == {"LRU", "LFU", "optimal"}
+
+
+def test_herd_draws_every_second_of_every_way_on_one_scale():
+    figure = plots.herd({"same TTL": [0, 1000, 0], "jitter": [30, 40, 20]})
+    top, bottom = figure.axes
+    assert heights(top) == [0, 1000, 0] and heights(bottom) == [30, 40, 20]
+    assert top.get_ylim() == bottom.get_ylim() and top.get_ylim()[1] > 1000
+    assert [bar.get_x() for bar in top.patches] == [0, 1, 2]
+    assert figure.get_suptitle() == "1,000 database queries in the worst second, 40 at best"
+    assert "jitter: at most 40 in a second" in texts(figure)
+
+
+def test_herd_of_nobody():
+    assert plots.herd({"quiet": [0, 0, 0]}).get_suptitle() == "0 database queries in the worst second"
+
+
+def test_bars_draws_each_value_with_its_number():
+    figure = plots.bars({"no cache": 100, "cache": 0.5, "many": 12_345.6}, "A title", "queries")
+    (axes,) = figure.axes
+    assert [bar.get_width() for bar in axes.patches] == [100, 0.5, 12_345.6]
+    assert [text.get_text() for text in axes.texts] == ["100", "0.5", "12,346"]
+    assert (axes.get_title(loc="left"), axes.get_xlabel()) == ("A title", "queries")
+    figure.draw_without_rendering()
+    assert axes.yaxis_inverted() and [label.get_text() for label in axes.get_yticklabels()] == ["no cache", "cache", "many"]
