@@ -85,7 +85,7 @@ def test_random_drops_one_key_that_it_held(keys, capacity):
         before = set(held)
         assert cache.request(key) == (key in before)
         held = {k for k in range(10) if k in cache}
-        assert held == set(cache.keys) and len(held) == len(cache)
+        assert held == set(cache.keys) and len(held) == len(cache) == len(cache.keys)
         gone = before - held
         assert len(gone) == (1 if key not in before and len(before) == capacity else 0)
         assert key in held

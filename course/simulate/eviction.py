@@ -138,27 +138,25 @@ class Random(Cache):
 
     def __init__(self, capacity: int, seed: int = 7):
         super().__init__(capacity)
-        self.keys: list = []
-        self.places: dict[Hashable, int] = {}
+        self.keys: list = []  # to draw from
+        self.held: set = set()  # the same keys, to look up
         self._random = random.Random(seed).random
 
     def __contains__(self, key):
-        return key in self.places
+        return key in self.held
 
     def __len__(self):
         return len(self.keys)
 
     def store(self, key):
-        self.places[key] = len(self.keys)
         self.keys.append(key)
+        self.held.add(key)
 
     def evict(self):
         place = int(self._random() * len(self.keys))
-        key, last = self.keys[place], self.keys.pop()
-        if key != last:  # the last key takes the free place, so nobody else has to move
-            self.keys[place] = last
-            self.places[last] = place
-        del self.places[key]
+        self.keys[place], self.keys[-1] = self.keys[-1], self.keys[place]  # leaving from the end moves nobody else
+        key = self.keys.pop()
+        self.held.remove(key)
         return key
 
 
@@ -211,15 +209,17 @@ def optimal(requests: Sequence[Hashable], capacity: int) -> float:
     if not requests or not capacity:
         return 0.0
     next_use = _next_uses(requests)
-    cached: dict[Hashable, int] = {}  # key: position of its next use
-    farthest: list[tuple[int, int]] = []  # heap of (-next use, position of the key); holds outdated entries too
+    cached: set[Hashable] = set()
+    farthest: list[tuple[int, int]] = []  # heap of (-next use of a key, position where it was asked for)
     hits = 0
     for position, key in enumerate(requests):
         if key in cached:
             hits += 1
         elif len(cached) >= capacity:
-            del cached[_farthest_key(farthest, cached, requests)]
-        cached[key] = next_use[position]
+            # Entries of earlier requests for a key stay in the heap, but their next use has passed: they come last.
+            _, asked_at = heappop(farthest)
+            cached.remove(requests[asked_at])
+        cached.add(key)
         heappush(farthest, (-next_use[position], position))
     return hits / len(requests)
 
@@ -232,13 +232,6 @@ def _next_uses(requests: Sequence[Hashable]) -> list[int]:
         next_uses.append(upcoming.get(requests[position], len(requests)))
         upcoming[requests[position]] = position
     return next_uses[::-1]
-
-
-def _farthest_key(farthest: list, cached: dict, requests: Sequence[Hashable]) -> Hashable:
-    while True:
-        negative_use, position = heappop(farthest)
-        if cached.get(requests[position]) == -negative_use:  # else the key has been used since, or has left
-            return requests[position]
 
 
 def zipf_requests(n_keys: int, n_requests: int, skew: float = 1.0, seed: int = 7) -> list[int]:
