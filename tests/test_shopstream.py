@@ -272,6 +272,12 @@ def test_milliseconds_and_back(moment):
     assert to_millis(later) == to_millis(moment) + 1 and to_text(later) > to_text(moment)
 
 
+@pytest.mark.parametrize("unclear", [datetime(2026, 6, 19), NOON.replace(microsecond=1)])
+def test_a_time_that_is_unclear_has_no_text(unclear):
+    with pytest.raises(ValueError, match="timestamp"):
+        to_text(unclear)
+
+
 # -- the forms --------------------------------------------------------------------------------
 
 

@@ -28,8 +28,9 @@ def from_millis(millis: int) -> datetime:
 
 
 def to_text(moment: datetime) -> str:
-    """ISO 8601 in UTC, `2026-06-19T12:00:00.000Z`. Sorting such texts sorts the moments."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    """ISO 8601 in UTC, `2026-06-19T12:00:00.000Z`. Sorting such texts sorts the moments.
+    Raises ValueError for a naive datetime or one finer than a millisecond."""
+    return _require_moment(moment).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def event_id(user_id: str, timestamp: datetime, event_type: str, product_id: str) -> uuid.UUID:
@@ -78,8 +79,7 @@ class Event:
             raise TypeError(f"event_id is {self.event_id!r}; pass a uuid.UUID, or leave it out to have it derived")
 
     def _fields(self) -> dict:
-        """A fresh dict of the fields, without an amount where there is none. Every translation starts
-        here."""
+        """A fresh dict of the fields, without an amount where there is none. Every translation starts here."""
         fields = {name: getattr(self, name) for name in _REQUIRED}
         fields["details"] = dict(self.details)
         if self.amount_cents is not None:
@@ -121,9 +121,8 @@ class Event:
         )
 
     def for_mongodb(self) -> dict:
-        """A document. `_id` is the event id, so inserting the event twice is a DuplicateKeyError; it is
-        text, so no client needs the option uuidRepresentation. BSON keeps dates in UTC milliseconds, as
-        we do."""
+        """A document. `_id` is the event id, so inserting the event twice is a DuplicateKeyError; it is text,
+        so no client needs the option uuidRepresentation. BSON keeps dates in UTC milliseconds, as we do."""
         fields = self._fields()
         return {"_id": str(fields.pop("event_id")), **fields}
 
@@ -160,9 +159,8 @@ class Event:
         )
 
     def for_dynamodb(self) -> dict:
-        """Attributes of an item, for boto3's resources: numbers are Decimal (a float is refused), the
-        time is text that sorts by time. The keys (PK, SK) are the table's business and not part of the
-        event."""
+        """Attributes of an item, for boto3's resources: numbers are Decimal (a float is refused), the time is
+        text that sorts by time. The keys (PK, SK) are the table's business and not part of the event."""
         fields = self._fields() | {"event_id": str(self.event_id), "timestamp": to_text(self.timestamp)}
         return {name: Decimal(value) if isinstance(value, int) else value for name, value in fields.items()}
 
@@ -173,8 +171,7 @@ class Event:
 
     @classmethod
     def _read(cls, fields: dict, **parsers) -> "Event":
-        """An event from a store's `fields`, each through the parser of its name. Times and ids may be
-        text."""
+        """An event from a store's `fields`, each through the parser of its name. Times and ids may be text."""
         if not isinstance(fields, dict):
             raise ValueError(f"expected the fields of an event by name, got {fields!r}")
         if missing := {*_REQUIRED, "details"} - fields.keys():

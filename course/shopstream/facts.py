@@ -1,4 +1,4 @@
-"""The facts of the shop: how much there is of everything, when the sale is, and what all is called.
+"""The facts of the shop: how much there is of everything, when the sale is, and what everyone and everything is called.
 
 Change a number here and the whole data set follows; the test that pins its SHA-256 will tell.
 """
@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 
 SEED = 7
 USERS = 400
-PRODUCTS = 120
 EVENTS = 12_000
 FIRST_DAY = datetime(2026, 6, 1, tzinfo=UTC)
 DAYS = 30

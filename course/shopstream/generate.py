@@ -37,8 +37,7 @@ def make_products(dice: Dice) -> list[Product]:
 class Month:
     """Fills 30 days with exactly `facts.EVENTS` events, visit by visit.
 
-    A visit is (user_id, device, steps). A step is a dict of an Event's arguments, with its time in
-    milliseconds.
+    A visit is (user_id, device, steps). A step is a dict of an Event's arguments, with its time in milliseconds.
     """
 
     def __init__(self, dice: Dice, users: list[User], products: list[Product]):

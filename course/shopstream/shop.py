@@ -71,7 +71,8 @@ class Shop:
     def day(self, day: date | str) -> list[Event]:
         """The events of one UTC day, `shop.day("2026-06-19")`. The next midnight belongs to the next day."""
         day = date.fromisoformat(day) if isinstance(day, str) else day
-        return self.between(start := datetime(day.year, day.month, day.day, tzinfo=UTC), start + timedelta(days=1))
+        midnight = datetime(day.year, day.month, day.day, tzinfo=UTC)
+        return self.between(midnight, midnight + timedelta(days=1))
 
     def between(self, start: datetime, end: datetime) -> list[Event]:
         """The events with start <= timestamp < end (aware datetimes)."""
@@ -119,20 +120,12 @@ class Shop:
         repeats = self._repeats()
         late = [delivery for delivery in self.deliveries if delivery.late and delivery not in repeats]
         traps = [
-            Trap(
-                "celebrity",
-                "the user who makes the most events and has the most followers",
-                (facts.CELEBRITY,),
-            ),
+            Trap("celebrity", "the user who makes the most events and has the most followers", (facts.CELEBRITY,)),
             Trap("heavy_user", "the user whose events take more than 1 MB as JSON", (facts.HEAVY_USER,)),
             Trap("silent_users", "users without any event", tuple(silent)),
             Trap("ring", "users who follow each other in a circle, cut off from all others", facts.RING),
             Trap("flash_sale", "the events of the sale product during the sale", tuple(sale)),
-            Trap(
-                "same_millisecond",
-                "pairs of events of one user at one moment",
-                tuple(self._same_millisecond()),
-            ),
+            Trap("same_millisecond", "pairs of events of one user at one moment", tuple(self._same_millisecond())),
             Trap("midnight", "the last event of a day and the first of the next, 1 ms apart", tuple(midnight)),
             Trap("duplicates", "deliveries of an event that had arrived before", tuple(repeats)),
             Trap("late", "first deliveries, an hour or more after the event", tuple(late)),
