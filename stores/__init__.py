@@ -22,7 +22,7 @@ __all__ = ["NAMES", "NotOnRealServer", "Unreachable", "local", "start", "stop_al
 
 # One folder each, with the same shape: VARIABLE (the environment variable that names a real server),
 # embedded() -> Server, real(address) -> Server.
-NAMES = ("redis",)
+NAMES = ("memcached", "redis")
 
 _running = {}  # (name, address) -> Server
 _lock = threading.RLock()
