@@ -1,8 +1,8 @@
 """A real memcached, under keys of the course's own.
 
-Memcached has no databases and no owners, and flush_all empties it for everybody. So the front puts a prefix of
-its own before every key, remembers the keys it wrote, and deletes these and nothing else. Memory is shared all
-the same: items of the course could push out those of others. Therefore a server that holds anybody else's
+Memcached has no databases and no owners, and flush_all empties it for everybody. So the front puts a prefix
+of its own before every key, remembers the keys it wrote, and deletes these and nothing else. Memory is shared
+all the same: items of the course could push out those of others. So a server that holds anybody else's
 items is refused. What a killed kernel left behind is recognized by the prefix and does no harm.
 """
 
@@ -177,7 +177,7 @@ def _parse(address):
 
 
 def _inspect(host, port):
-    """Return ((ip, port), version) of a server that holds no items but the course's. Raises OSError, ValueError."""
+    """Return ((ip, port), version) of a server that holds the course's items only, or raise."""
     try:
         sock = socket.create_connection((host, port), timeout=CONNECT)
     except socket.gaierror:
