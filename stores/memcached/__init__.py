@@ -3,14 +3,14 @@
 VARIABLE = "MEMCACHED_URL"
 
 
-def embedded():
+def start_embedded():
     """Return a new stand-in."""
     from stores.memcached.embedded import EmbeddedMemcached
 
     return EmbeddedMemcached()
 
 
-def real(address):
+def start_real(address):
     """Return a server in front of the real one at `address`, under keys of the course's own."""
     from stores.memcached.real import RealMemcached
 
