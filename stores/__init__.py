@@ -21,8 +21,8 @@ from stores.base import NotOnRealServer, Unreachable
 __all__ = ["NAMES", "NotOnRealServer", "Unreachable", "local", "start", "stop_all"]
 
 # One folder each, with the same shape: VARIABLE (the environment variable that names a real server),
-# embedded() -> Server, real(address) -> Server.
-NAMES = ("redis",)
+# start_embedded() -> Server, start_real(address) -> Server.
+NAMES = ("memcached", "redis")
 
 _running = {}  # (name, address) -> Server
 _lock = threading.RLock()
@@ -44,7 +44,7 @@ def start(name):
     with _lock:
         server = _running.get((name, address))
         if server is None or not server.running:
-            server = store.real(address) if address else store.embedded()
+            server = store.start_real(address) if address else store.start_embedded()
             _running[name, address] = server
         return server
 

@@ -55,7 +55,8 @@ def find(name):
 def launch(name, *arguments):
     """Start the program `name` with more `arguments` and return it, ready, as a context manager.
 
-    It has host, port and url. Raises NotFound when it is not on the PATH, RuntimeError with its output when it does not get ready.
+    It has host, port and url. Raises NotFound when it is not on the PATH, RuntimeError with its output when
+    it does not get ready.
     """
     if name not in PROGRAMS:
         raise ValueError(f"no settings for {name!r}. Expected one of: {', '.join(PROGRAMS)}")

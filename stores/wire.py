@@ -16,9 +16,12 @@ HOST = "127.0.0.1"
 QUEUED = 1_000  # requests read ahead of the engine, per connection
 BACKLOG = 64 * 2**20  # bytes that a client may leave unread
 # A client that pipelines a lot sends several packets. While somebody counts round trips, the reply to a
-# large burst waits this long for the rest of it; an ordinary command never waits.
+# large burst waits a little for the rest of it; an ordinary command never waits. It looks often and briefly,
+# rather than once for long: on a busy machine each look gives the client's thread another chance to send.
 LARGE_BURST = 4096  # bytes
-SAME_BURST = 0.003  # seconds
+LOOK = 0.002  # seconds
+LOOKS_FOR_PIPELINE = 10  # after two commands or more
+LOOKS_FOR_COMMAND = 2  # after one: most likely it only has a long argument
 
 
 class ProtocolError(Exception):
@@ -129,7 +132,7 @@ class Session(asyncio.Protocol):
         self._drained = None  # future, while the client reads too slowly
         self._flushing = None
         self._holding = False
-        self._burst_open = False
+        self._burst = 0  # commands since the client last had all its replies
         self._burst_bytes = 0
 
     # What a store's session defines.
@@ -238,20 +241,22 @@ class Session(asyncio.Protocol):
 
     def _record(self, command):
         for log in self.front.logs:
-            log.add(command, starts_round_trip=not self._burst_open)
-        self._burst_open = True
+            log.add(command, starts_round_trip=self._burst == 0)
+        self._burst += 1
 
     async def _next_burst(self):
         """Send the replies and wait until the client sends more."""
         if self.front.logs and self._burst_bytes >= LARGE_BURST:
             self._holding = True
-            await self._wait(SAME_BURST)
+            for _ in range(LOOKS_FOR_PIPELINE if self._burst > 1 else LOOKS_FOR_COMMAND):
+                await self._wait(LOOK)
+                if self._requests:
+                    break
             self._holding = False
             if self._requests:
                 return
         self._flush()
-        self._burst_open = False
-        self._burst_bytes = 0
+        self._burst = self._burst_bytes = 0
         self.transport.resume_reading()
         while not self._requests:
             await self._wait()

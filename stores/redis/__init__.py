@@ -3,14 +3,14 @@
 VARIABLE = "REDIS_URL"
 
 
-def embedded():
+def start_embedded():
     """Return a new embedded server."""
     from stores.redis.embedded import EmbeddedRedis
 
     return EmbeddedRedis()
 
 
-def real(address):
+def start_real(address):
     """Return a server in front of the real one at `address`, in a database of the course's own."""
     from stores.redis.real import RealRedis
 

@@ -23,14 +23,14 @@ SUBSCRIPTIONS = {b"SUBSCRIBE", b"PSUBSCRIBE", b"SSUBSCRIBE", b"UNSUBSCRIBE", b"P
 
 
 class EmbeddedRedis(Server):
-    """A Redis in this process."""
+    """A Redis in this process; `version` is the Redis whose commands and messages it follows."""
 
     name = "redis"
     path = "/0"
 
-    def __init__(self):
+    def __init__(self, version=(8,)):
         clock = Clock()
-        self._engine = fakeredis.FakeServer(version=(7,))
+        self._engine = fakeredis.FakeServer(version=version)
         front = Front(self._session)
         super().__init__(front, f"fakeredis {fakeredis.__version__}", clock)
         front.start()

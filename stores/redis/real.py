@@ -177,7 +177,7 @@ class RealRedis(Server):
 class RealClock(Clock):
     """The time of a real server.
 
-    advance() shortens TTLs. It moves neither TIME nor stream ids, idle times or the timeouts of blocked clients.
+    advance() shortens TTLs. It moves neither TIME nor stream ids, idle times or timeouts of blocked clients.
     """
 
     def __init__(self, server):
@@ -305,10 +305,10 @@ def _refusal(last, wanted):
         return "it has one database only, and the course never works in database 0"
     if wanted:
         return (
-            f"database {wanted} is not empty, is in use, or leaves no other empty one for the registry of the "
-            "course. Name another in the address, or none"
+            f"database {wanted} is not empty, is in use, or leaves no other empty one for the course's "
+            "registry. Name another in the address, or none"
         )
     return (
-        f"none of its databases 1 to {last} is free: the course needs an empty one for itself and one for its "
-        "registry. Empty one, or raise `databases` in redis.conf"
+        f"none of its databases 1 to {last} is free: the course needs an empty one for itself, and one for "
+        "its registry. Empty one, or raise `databases` in redis.conf"
     )

@@ -1,4 +1,4 @@
-"""The Lua that runs on a real server: ours (claim, clean, release, advance) and what goes before a learner's."""
+"""The Lua that runs on a real server: ours (claim, clean, release, advance), and the guard of a learner's."""
 
 # Argument 1 of ours is the name of the registry. Each looks and then acts in one atomic step.
 
@@ -74,7 +74,7 @@ return 1
 )
 
 # Runs before a learner's script, on the same line so that line numbers stay right. The script sees guarded
-# tables as locals, which shadow the globals; loadstring gives its code the same locals. %s: the refused names.
+# tables as locals, which shadow the globals; loadstring gives its code the same locals. %s: refused names.
 PRELUDE = """
 local redis,server,_G,loadstring,load,getfenv,setfenv,debug,require,dofile=(function(real,globals,compile)
   local upper,text,denied,guard,hidden=string.upper,tostring,{%s},{},{}
