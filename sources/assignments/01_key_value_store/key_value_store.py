@@ -59,20 +59,29 @@ class HashTable:
     hash_key  a function from a key to a whole number, equal for equal keys
     """
 
-    ### BEGIN SOLUTION
     def __init__(self, hash_key):
+        ### BEGIN SOLUTION
         self.hash_key = hash_key
         self.buckets = [[] for _ in range(8)]
         self.count = 0
+        ### END SOLUTION
 
     def __len__(self):
+        """The number of keys."""
+        ### BEGIN SOLUTION
         return self.count
+        ### END SOLUTION
 
     @property
     def capacity(self):
+        """The number of buckets."""
+        ### BEGIN SOLUTION
         return len(self.buckets)
+        ### END SOLUTION
 
     def put(self, key, value):
+        """Store the value under the key, in place of the one that is there, if any."""
+        ### BEGIN SOLUTION
         bucket, pair = self._find(key)
         if pair is not None:
             pair[1] = value
@@ -81,14 +90,20 @@ class HashTable:
         self.count += 1
         if self.count > 0.75 * self.capacity:
             self._double()
+        ### END SOLUTION
 
     def get(self, key):
+        """The value of the key. Raises KeyError if the key is not there."""
+        ### BEGIN SOLUTION
         _, pair = self._find(key)
         if pair is None:
             raise KeyError(key)
         return pair[1]
+        ### END SOLUTION
 
     def remove(self, key):
+        """Take the key out. Raises KeyError if it is not there."""
+        ### BEGIN SOLUTION
         bucket, pair = self._find(key)
         if pair is None:
             raise KeyError(key)
@@ -108,7 +123,7 @@ class HashTable:
         self.buckets = [[] for _ in range(2 * self.capacity)]
         for pair in pairs:
             self._bucket(pair[0]).append(pair)
-    ### END SOLUTION
+        ### END SOLUTION
 
 # %% check="hash_table" points=2
 from zlib import crc32
@@ -232,39 +247,57 @@ class TTLStore:
     clock  a function without arguments that returns the time in seconds
     """
 
-    ### BEGIN SOLUTION
     def __init__(self, clock):
+        ### BEGIN SOLUTION
         self.clock = clock
         self.values = {}
         self.deadlines = {}
+        ### END SOLUTION
 
     def __len__(self):
+        """The number of keys in memory."""
+        ### BEGIN SOLUTION
         return len(self.values)
+        ### END SOLUTION
 
     def set(self, key, value, ttl=None):
+        """Store the value, for `ttl` seconds if given. Raises ValueError for a ttl that is not greater than zero."""
+        ### BEGIN SOLUTION
         if ttl is not None and ttl <= 0:
             raise ValueError(f"a ttl must be greater than zero, not {ttl}")
         self._forget(key)
         self.values[key] = value
         if ttl is not None:
             self.deadlines[key] = self.clock() + ttl
+        ### END SOLUTION
 
     def get(self, key):
+        """The value, or None if the key is not there or has expired."""
+        ### BEGIN SOLUTION
         if self._expired(key):
             self._forget(key)
         return self.values.get(key)
+        ### END SOLUTION
 
     def ttl(self, key):
+        """The seconds left; -1 without a deadline; -2 if the key is not there or has expired."""
+        ### BEGIN SOLUTION
         if key not in self.values or self._expired(key):
             return -2
         return self.deadlines[key] - self.clock() if key in self.deadlines else -1
+        ### END SOLUTION
 
     def delete(self, key):
+        """Remove the key; True if it was there and had not expired."""
+        ### BEGIN SOLUTION
         there = key in self.values and not self._expired(key)
         self._forget(key)
         return there
+        ### END SOLUTION
 
     def sweep(self):
+        """Remove every expired key, and return how many there were."""
+        ### BEGIN SOLUTION
         dead = [key for key in self.deadlines if self._expired(key)]
         for key in dead:
             self._forget(key)
@@ -276,7 +309,7 @@ class TTLStore:
     def _forget(self, key):
         self.values.pop(key, None)
         self.deadlines.pop(key, None)
-    ### END SOLUTION
+        ### END SOLUTION
 
 # %% check="ttl_store" points=2
 with task("1.2"):
@@ -398,8 +431,8 @@ class DurableStore:
     Raises ValueError if a line of the log that ends with a newline is no record.
     """
 
-    ### BEGIN SOLUTION
     def __init__(self, path):
+        ### BEGIN SOLUTION
         self.path = path
         self.data = {}
         whole = path.read_bytes() if path.exists() else b""
@@ -408,22 +441,34 @@ class DurableStore:
             self._replay(number, line)
         if len(kept) < len(whole):
             os.truncate(path, len(kept))
+        ### END SOLUTION
 
     def set(self, key, value):
+        """Log the change, then make it."""
+        ### BEGIN SOLUTION
         self._append(["set", key, value])
         self.data[key] = value
+        ### END SOLUTION
 
     def get(self, key):
+        """The value, or None if the key is not there."""
+        ### BEGIN SOLUTION
         return self.data.get(key)
+        ### END SOLUTION
 
     def delete(self, key):
+        """Log and remove the key, and return True; False, and nothing is logged, if it is not there."""
+        ### BEGIN SOLUTION
         if key not in self.data:
             return False
         self._append(["delete", key])
         del self.data[key]
         return True
+        ### END SOLUTION
 
     def compact(self):
+        """Replace the log by one with a single record for each key that is there."""
+        ### BEGIN SOLUTION
         fresh = self.path.with_suffix(".new")
         with fresh.open("wb") as log:
             for key, value in self.data.items():
@@ -449,7 +494,7 @@ class DurableStore:
     @staticmethod
     def _line(record):
         return json.dumps(record, ensure_ascii=False).encode() + b"\n"
-    ### END SOLUTION
+        ### END SOLUTION
 
 # %% check="durable_store" points=2
 import tempfile
@@ -579,35 +624,36 @@ class ReplyError(Exception):
 
 # %% answer="resp_parser"
 class Incomplete(Exception):
-    """The buffer ends before the reply does. (You may use this, or not.)"""
+    """The buffer ends before the reply does. (Use this, or leave it.)"""
 
 
 class Parser:
-    """Reads RESP replies from a stream that arrives in pieces.
+    """Reads RESP replies from a stream that arrives in pieces."""
 
-    feed(chunk)  takes bytes, returns the list of replies that are complete now; raises ValueError for bytes that are not RESP
-    """
-
-    ### BEGIN SOLUTION
     def __init__(self):
+        ### BEGIN SOLUTION
         self.buffer = b""
+        ### END SOLUTION
 
     def feed(self, chunk):
+        """Take the next bytes; return the list of replies that are complete now. Raises ValueError for bytes that are not RESP."""
+        ### BEGIN SOLUTION
         self.buffer += chunk
         replies, start = [], 0
         try:
-            while start < len(self.buffer):
+            while True:
                 reply, start = self._reply(start)
                 replies.append(reply)
         except Incomplete:
-            pass
-        self.buffer = self.buffer[start:]
-        return replies
+            self.buffer = self.buffer[start:]
+            return replies
 
     def _reply(self, start):
-        """The reply that begins at `start`, and where the next one begins."""
+        """The reply that begins at `start`, and the position after it. Raises Incomplete."""
+        if start == len(self.buffer):
+            raise Incomplete
         kind = self.buffer[start:start + 1]
-        if kind not in (b"+", b"-", b":", b"$", b"*"):
+        if kind not in b"+-:$*":
             raise ValueError(f"a reply cannot begin with {kind!r}")
         line, position = self._line(start + 1)
         if kind == b"+":
@@ -634,21 +680,16 @@ class Parser:
         if len(self.buffer) < end + 2:
             raise Incomplete
         if self.buffer[end:end + 2] != b"\r\n":
-            raise ValueError(f"{length} bytes were announced, and no line end follows them")
+            raise ValueError(f"{length} bytes were announced, but no line end follows them")
         return self.buffer[start:end], end + 2
 
     def _list(self, length, position):
         items = []
         for _ in range(length):
-            item, position = self._reply_if_any(position)
+            item, position = self._reply(position)
             items.append(item)
         return items, position
-
-    def _reply_if_any(self, position):
-        if position >= len(self.buffer):
-            raise Incomplete
-        return self._reply(position)
-    ### END SOLUTION
+        ### END SOLUTION
 
 # %% check="resp_parser" points=2
 with task("1.4"):
@@ -659,8 +700,8 @@ with task("1.4"):
           cause="a line is complete with its \\r\\n and not before; a list is complete with its last item")
     check("a list with a nil", got=parser.feed(b"$-1\r\n"), want=[[1, None]])
     check("an empty piece", got=parser.feed(b""), want=[])
-    error, = parser.feed(b"-ERR no such key\r\n")
-    check("an error is returned as a ReplyError", got=(type(error).__name__, str(error)), want=("ReplyError", "ERR no such key"))
+    errors = [(type(reply).__name__, str(reply)) for reply in parser.feed(b"-ERR no such key\r\n")]
+    check("an error is returned as a ReplyError", got=errors, want=[("ReplyError", "ERR no such key")])
     check("nil is None, an empty value is not", got=parser.feed(b"$-1\r\n$0\r\n\r\n"), want=[None, b""])
 
 # %% hidden="resp_parser" points=2 topic="the same stream, cut at every byte"
@@ -733,22 +774,22 @@ import threading
 
 
 class Counters:
-    """Counters in a shared mapping from text to text.
+    """Counters in a shared mapping from text to text."""
 
-    incr(key, by)  raises ValueError if the stored value is not a whole number
-    """
-
-    ### BEGIN SOLUTION
     def __init__(self, data):
+        ### BEGIN SOLUTION
         self.data = data
         self.lock = threading.Lock()
+        ### END SOLUTION
 
     def incr(self, key, by=1):
+        """Add `by` to the counter and return the new number. Raises ValueError if the stored value is not a whole number."""
+        ### BEGIN SOLUTION
         with self.lock:
             count = int(self.data.get(key, "0")) + by
             self.data[key] = str(count)
         return count
-    ### END SOLUTION
+        ### END SOLUTION
 
 # %% check="atomic_incr" points=2
 from course.threads import explore, watch
