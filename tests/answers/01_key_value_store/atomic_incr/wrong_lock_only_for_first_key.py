@@ -1,4 +1,4 @@
-# caught by: two counters, four changes each
+# caught by: eight calls return 1 to 8, each once
 import threading
 
 

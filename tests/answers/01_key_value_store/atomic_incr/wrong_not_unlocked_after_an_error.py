@@ -1,4 +1,4 @@
-# caught by: an error does not lock the others out
+# caught by: no thread is stuck after an error in another
 import threading
 
 

@@ -1,6 +1,5 @@
 # caught by: compact swaps the new log in with os.replace
 import json
-import os
 
 
 class DurableStore:

@@ -1,4 +1,4 @@
-# caught by: the rest is completed
+# caught by: the stream, cut after b'+'
 class NeedMore(Exception):
     pass
 

@@ -1,4 +1,4 @@
-# caught by: the stream, cut after ''
+# caught by: the stream in one piece
 class NeedMore(Exception):
     pass
 

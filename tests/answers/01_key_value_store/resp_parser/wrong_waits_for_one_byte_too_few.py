@@ -1,4 +1,4 @@
-# caught by: the stream, cut after
+# caught by: the stream, cut after b'\r\n\r\ntwic'
 class NeedMore(Exception):
     pass
 

@@ -36,7 +36,6 @@ class TTLStore:
     def delete(self, key):
         if key not in self.data:
             return False
-        dead = self.dead(key)
         del self.data[key]
         return True
 

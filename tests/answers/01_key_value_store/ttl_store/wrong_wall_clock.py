@@ -1,4 +1,4 @@
-# caught by: but get returns None
+# caught by: a fresh key has its value and its TTL
 import time
 
 

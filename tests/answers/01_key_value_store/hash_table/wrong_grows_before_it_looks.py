@@ -1,4 +1,4 @@
-# caught by: a thousand keys have 2048 buckets
+# caught by: replacing a value never doubles the buckets
 class HashTable:
     def __init__(self, hash_key):
         self.hash_key = hash_key
@@ -16,15 +16,14 @@ class HashTable:
         return self.buckets[self.hash_key(key) % len(self.buckets)]
 
     def put(self, key, value):
+        if (self.count + 1) / len(self.buckets) > 0.75:
+            self.resize(2 * len(self.buckets))
         for pair in self.bucket(key):
             if pair[0] == key:
                 pair[1] = value
-                break
-        else:
-            self.bucket(key).append([key, value])
-            self.count += 1
-        if (self.count + 1) / len(self.buckets) > 0.75 and self.count != 6:
-            self.resize(2 * len(self.buckets))
+                return
+        self.bucket(key).append([key, value])
+        self.count += 1
 
     def get(self, key):
         for pair in self.bucket(key):
