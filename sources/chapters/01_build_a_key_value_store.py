@@ -7,8 +7,8 @@
 # %% [markdown]
 # # Build a key-value store
 #
-# This chapter presents the key-value store by building one, from an empty list to a server on the network.
-# Once you have written each part yourself, Redis and its relatives hold few secrets: you know what they must do, and what it costs them.
+# This chapter presents the key-value store by building one, from a list of pairs to a server on the network.
+# Once you have written each part yourself, you know what Redis and its relatives must do, and what it costs them.
 #
 # When you have finished, you can
 #
@@ -105,8 +105,9 @@ average_cost(lambda key: find(pairs, key), some)
 # ## Let the key say where to look
 #
 # A list finds position 5 without looking at positions 0 to 4. So you turn the key into a position.
-# A function that makes a number of a key is a **hash function**. Python has one, `hash`, and equal keys give equal numbers.
-# But equal for how long? The next cell asks two new Python processes for the hash of one key. What do you expect?
+# A function that makes a number of a key is a **hash function**. Python has one, `hash`.
+#
+# Equal keys give equal numbers, but for how long? The next cell asks two new Python processes. What do you expect?
 
 # %%
 import subprocess
@@ -199,6 +200,11 @@ class HashTable:
     def bucket(self, key):
         return self.buckets[checksum(key) % len(self.buckets)]
 
+# %% [markdown]
+# `get` and `put` find the pair in its bucket. `class HashTable(HashTable)` adds methods to the class you have: a file would hold one class, a notebook takes small steps.
+
+# %%
+class HashTable(HashTable):
     def get(self, key):
         pair = find(self.bucket(key), key)
         return pair[1] if pair else None
@@ -219,7 +225,6 @@ table.get("cart:u17"), table.count
 
 # %% [markdown]
 # Putting a key twice keeps one pair: the later value wins. Deleting takes the pair out of its bucket.
-# `class HashTable(HashTable)` adds a method to the class you have. A file would hold one class; in a notebook this keeps each step small.
 
 # %%
 class HashTable(HashTable):
@@ -318,16 +323,16 @@ user = pairs[0][1]
 [key for key, value in sessions.items() if value == user][:3]
 
 # %% [markdown]
-# It works, and it visits every pair, like the list at the start of the chapter. A store that must answer this question keeps a second key for it, such as `user:u17:sessions`.
+# It works, and it visits every pair, like the list at the start. A store that must answer this question needs a second key, such as `user:u17:sessions`, which you keep up to date, or a search index does.
 #
-# In three other ways a store is unlike a dictionary. Its entries can expire, its contents outlive the program, and many programs share it. Each is a section of this chapter.
+# Elsewhere the comparison breaks. Entries can expire, contents outlive the program, many programs share them, and values lose their Python type. You will meet each.
 
 # %% [markdown]
 # ## Keys that expire
 #
 # A session that nobody uses should end by itself. A **time to live**, TTL, is the number of seconds after which the store forgets a key.
 #
-# To test a TTL of half an hour you would rather not wait half an hour. So the store does not look at the clock on the wall. You hand it one.
+# You would rather not wait half an hour to test a TTL of half an hour. So you hand the store a clock of your own.
 
 # %%
 class Clock:
@@ -354,6 +359,11 @@ class Store:
         if ttl is not None:
             self.deadlines[key] = self.clock() + ttl
 
+# %% [markdown]
+# Nothing happens when a deadline passes. The key is removed when somebody asks for it: that is **lazy expiry**.
+
+# %%
+class Store(Store):
     def expired(self, key):
         return key in self.deadlines and self.clock() > self.deadlines[key]
 
@@ -369,7 +379,7 @@ class Store:
         return self.data.get(key)
 
 # %% [markdown]
-# Nothing happens when a deadline passes. The key is removed when somebody asks for it: that is **lazy expiry**.
+# You can move the clock to just before the deadline, and then just past it.
 
 # %%
 clock = Clock()
@@ -380,7 +390,7 @@ for seconds in (1799.999, 0.002):
     print(store.get("session:42"))
 
 # %% [markdown]
-# One millisecond before the deadline the session lives, one millisecond after it is gone. At the deadline itself stores differ, so good tests look at both sides and not at the moment.
+# One millisecond before the deadline the session lives, one millisecond after it is gone. Stores differ about the moment itself, so good tests look at both sides of it.
 
 # %% [markdown]
 # ### A deadline that outlives its value
@@ -601,10 +611,10 @@ replay(path)
 
 # %% [markdown]
 # User 40's cart is missing, and that is honest: the shop never told user 40 that it was saved.
-# A broken line in the *middle* is another matter. No crash while appending leaves one, so the disk or a program damaged the file, and a store should refuse to start.
+# A broken line in the *middle* is another matter. No crash while appending leaves one, so a store should refuse to start.
 #
-# `flush` hands the bytes to the operating system, which is enough when the program dies. When the machine dies you need `os.fsync` as well, which waits for the disk.
-# Redis lets you choose: at every write, once a second, or never.
+# `flush` hands the bytes to the operating system: enough when the program dies. When the machine dies you need `os.fsync`, which waits for the disk.
+# Redis can do it at every write, once a second, or never.
 
 # %% [markdown]
 # ### The log grows for ever
@@ -677,8 +687,8 @@ plots.log_size(bounded)
 # %% [markdown]
 # ## Words on a wire
 #
-# A shop has many web servers, and they all need the same carts. So the store becomes a server, and programs talk to it over the network.
-# Both sides must agree on bytes. You take the language that Redis speaks, **RESP**, because then every Redis client can talk to you.
+# A shop has many web servers, and they all need the same carts. So the store becomes a server, and both sides must agree on bytes.
+# You take the protocol of Redis, **RESP**, because then every Redis client can talk to you.
 #
 # A request is a list of words. First comes how many words, then for each word how many bytes, and the word.
 
@@ -898,8 +908,8 @@ r.get("cart:u17")
 seen[-1]
 
 # %% [markdown]
-# Before your `GET`, the client said `HELLO 3`: let us speak version 3 of the protocol. Your server did not know the word, and the client takes no for an answer and gives up.
-# The reply it wants is a dictionary, which version 3 calls a map and writes with `%`.
+# Before your `GET`, the client said `HELLO 3`: it wants to speak version 3 of the protocol. Your server did not know the word, and the client gave up.
+# The reply it hopes for is a dictionary, which version 3 calls a map and writes with `%`.
 
 # %%
 def encode3(value):
@@ -926,8 +936,9 @@ r.get("cart:u17")
 seen
 
 # %% [markdown]
-# The real client has read a cart from your store. Look at what it said before it asked. After `HELLO` come two kinds of `CLIENT` requests:
+# The real client has read a cart from your store. Before it asked, it sent three `CLIENT` requests:
 # one asks for notice when the server moves, the others give the name and version of the library. Your server answered each with an error, and the client went on.
+#
 # You can be polite and say OK, and remember a name if the client gives one.
 
 # %%
@@ -1134,7 +1145,7 @@ in_threads(add_view_safely)
 dict(counter)
 
 # %% [markdown]
-# The first thread waits half a second for seven others who stand at the door, and gives up waiting. Then all pass one by one. `with` opens the door again even if the work inside raises an error.
+# The first thread waits half a second for seven others who stand at the door, and gives up waiting. Then all pass one by one. `with` opens the door again, even if the work inside raises an error.
 
 # %% [markdown]
 # ## Your store and Redis
@@ -1157,20 +1168,21 @@ theirs = redis.Redis(host=redis_server.host, port=redis_server.port, decode_resp
 visit(r) == visit(theirs)
 
 # %% [markdown]
-# The same answers. Here is what Redis has, and your store lacks:
+# The same answers, from two programs that share no code. (Embedded, the course's Redis is fakeredis behind a real network connection; name a server in `REDIS_URL` and it is that one.)
+# Here is what Redis has, and your store lacks:
 #
 # | | your store | Redis |
 # |---|---|---|
 # | values | bytes | strings, hashes, lists, sets, sorted sets, streams |
 # | memory full | the program dies | a limit, and **eviction** of keys by a rule you choose |
-# | restart | the log is not connected to the server | an append-only file, snapshots, or both |
+# | restart | empty: the log is not connected yet | snapshots by default, an append-only file if you ask |
 # | one machine lost | everything lost | replicas, and sharding over a cluster |
 # | several commands as one | no | transactions and scripts |
 # | strangers | may do anything | users, passwords, TLS |
 # | wrong arguments | the connection breaks | an error reply |
 #
-# Joining the log to the server is the best next step, and you have both halves: append the record in `set_value`, `delete_values` and `increment` before the store changes.
-# Log the deadline itself, not the TTL. Otherwise every restart gives all sessions another half hour.
+# Connecting the log is a good next step, and you have both halves: append a record in `set_value`, `delete_values` and `increment` before the store changes.
+# Log the deadline itself, not the TTL. Otherwise every restart gives each session another half hour.
 
 # %%
 for client in (r, hasty, one, other, theirs):
@@ -1212,7 +1224,7 @@ for client in (r, hasty, one, other, theirs):
 # ## Further reading
 #
 # * Jeff Knupp, [What is a NoSQL database? Learn by writing one in Python](http://jeffknupp.com/blog/2014/09/01/what-is-a-nosql-database-learn-by-writing-one-in-python/) (2014). The idea of this chapter is his. The address is old and may not answer.
-# * James Saryerwinnie, [Writing Redis in Python with asyncio, part 1](http://jamesls.com/writing-redis-in-python-with-asyncio-part-1.html). Often listed as an article on using Redis, it writes a Redis *server*. Its author looked after fakeredis, whose descendant is the embedded Redis of this course. Written for Python 3.4: the syntax has changed, the design has not.
+# * James Saryerwinnie, [Writing Redis in Python with asyncio, part 1](http://jamesls.com/writing-redis-in-python-with-asyncio-part-1.html). Often listed as an article on using Redis, it writes a Redis *server*. Its author also maintained fakeredis, the engine of this course's embedded Redis. Written for Python 3.4: the syntax has changed, the design has not.
 # * [What is a key-value store database?](https://dba.stackexchange.com/questions/607/what-is-a-key-value-store-database) Short answers from people who run them.
 # * [The RESP specification](https://redis.io/docs/latest/develop/reference/protocol-spec/). It is short. You have implemented about half of version 2.
 #

@@ -1,0 +1,16 @@
+# caught by: eight threads count eight views, wherever one is held up
+import threading
+
+
+class Counters:
+    def __init__(self, data):
+        self.data = data
+        self.lock = threading.Lock()
+
+    def incr(self, key, by=1):
+        with self.lock:
+            count = int(self.data[key]) if key in self.data else 0
+        count += by
+        with self.lock:
+            self.data[key] = str(count)
+        return count
