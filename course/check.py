@@ -226,8 +226,8 @@ class task:
         """After a visible check: how many more checks there are, and what about."""
         topics = _facts(self.number).get("hidden", [])
         if topics and os.environ.get("NBGRADER_EXECUTION") != "autograde":
-            count = "1 more check runs" if len(topics) == 1 else f"{len(topics)} more checks run"
-            print(f"     {count} at grading: {'; '.join(topics)}")
+            more = "1 more check" if len(topics) == 1 else f"{len(topics)} more checks"
+            print("\n       ".join([f"     at grading, {more}:", *topics]))
 
     def explain(self, error, traceback) -> str:
         """Which error, and the deepest line of the learner's own code that it passed through."""

@@ -59,7 +59,9 @@ def test_a_passed_check_shows_what_it_saw_and_the_task_says_what_is_left(capsys,
     with task("2.3"):
         check("20 readers load once", got=1, want=1)
     assert capsys.readouterr().out == ("2.3  ok  20 readers load once: 1\n"
-                                       "     2 more checks run at grading: a crash; a slow reader\n")
+                                       "     at grading, 2 more checks:\n"
+                                       "       a crash\n"
+                                       "       a slow reader\n")
 
 
 def test_a_failed_check_says_expected_got_cause_and_next():
