@@ -3,6 +3,7 @@
 import os
 import queue
 import re
+import shutil
 import subprocess
 import sys
 import threading
@@ -60,7 +61,7 @@ class Progress:
 
     def _write(self, line, end):
         if self.live:  # spaces wipe what the longer line before left (older Windows consoles know no escape codes)
-            width = os.get_terminal_size(self.out.fileno()).columns - 1
+            width = shutil.get_terminal_size().columns - 1
             line = "\r" + line[:width].ljust(width)
         self.out.write(line + end)
         self.out.flush()
