@@ -13,8 +13,7 @@ from collections import deque
 TICK = 0.2  # seconds between two looks at the clock
 QUIET = 30  # where there is no terminal, say at least this often that work goes on, in seconds
 
-NOTEWORTHY = re.compile(r"^\s*(?:(?:Collecting|Downloading|Building|Using cached|Installing collected)\b.*"
-                        r"|(?:Resolved|Prepared|Installed|Bytecode compiled)\b.*)")
+NOTEWORTHY = re.compile(r"\s*(Collecting|Using cached|Downloading|Building|Resolved|Prepared|Installing|Installed)\b")
 
 
 class Progress:
