@@ -64,7 +64,7 @@ def is_the_environment():
 
 def hand_over(python, argv):
     """Become `python -m course.cli ARGV`. Returns its exit code where the system cannot replace a process."""
-    env = {name: value for name, value in os.environ.items() if name not in ("PYTHONHOME", "PYTHONPATH")}
+    env = {name: value for name, value in os.environ.items() if name not in ("PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV")}
     command = [str(python), "-m", "course.cli", *argv]
     sys.stdout.flush()
     if os.name == "posix":
@@ -114,7 +114,7 @@ class Environment:
             with only_one(self.folder) as lock:
                 if not self.is_ready():  # another command may have made it while we waited
                     self.make(lock)
-        except OSError as error:
+        except (OSError, subprocess.SubprocessError) as error:
             raise explain([str(error)], self.folder) from error
         return self.python
 

@@ -36,11 +36,11 @@ CAUSES = [
 
 
 def explain(said, folder, log=None):
-    """A SetupError for what an installer `said` (its last lines) before it failed."""
+    """A SetupError for what an installer or the system `said` (its last lines) before it failed; `log` holds all of it."""
     text = "\n".join(said)
-    meaning = next((meaning for pattern, meaning in CAUSES if re.search(pattern, text)), "The installer failed.")
+    meaning = next((meaning for pattern, meaning in CAUSES if re.search(pattern, text)), "An unexpected error stopped it.")
     lines = ["The environment could not be made.", meaning, "Then run the same command again: it starts afresh."]
-    lines += ["", "The installer's last words:", *(f"    {line[:160]}" for line in said[-6:])]
+    lines += ["", "The last words before it stopped:", *(f"    {line[:160]}" for line in said[-6:])]
     if log:
         lines.append(f"    (all of them are in {log})")
     if os.name == "nt" and len(str(folder)) > 80:

@@ -3,6 +3,7 @@
 import os
 import queue
 import re
+import shutil
 import subprocess
 import sys
 import threading
@@ -12,8 +13,7 @@ from collections import deque
 TICK = 0.2  # seconds between two looks at the clock
 QUIET = 30  # where there is no terminal, say at least this often that work goes on, in seconds
 
-NOTEWORTHY = re.compile(r"^\s*(?:(?:Collecting|Downloading|Building|Using cached|Installing collected)\b.*"
-                        r"|(?:Resolved|Prepared|Installed|Bytecode compiled)\b.*)")
+NOTEWORTHY = re.compile(r"\s*(Collecting|Using cached|Downloading|Building|Resolved|Prepared|Installing|Installed)\b")
 
 
 class Progress:
@@ -60,7 +60,7 @@ class Progress:
 
     def _write(self, line, end):
         if self.live:  # spaces wipe what the longer line before left (older Windows consoles know no escape codes)
-            width = os.get_terminal_size(self.out.fileno()).columns - 1
+            width = shutil.get_terminal_size().columns - 1
             line = "\r" + line[:width].ljust(width)
         self.out.write(line + end)
         self.out.flush()

@@ -11,10 +11,12 @@ import time
 import urllib.request
 
 import pytest
+import redis
 from click.testing import CliRunner
 from rich.console import Console
 
 from course import cli, doctor, lab
+from stores import local
 
 
 def test_help_names_every_verb_and_imports_none_of_them(root):
@@ -75,6 +77,42 @@ def test_lab_opens_the_start_page_or_the_readme(tmp_path):
 def test_a_learners_options_come_last_and_so_win(tmp_path):
     options = ["--port", "9999", "--LabApp.default_url=/lab/tree/mine.ipynb"]
     assert lab.arguments(tmp_path, options)[-3:] == options
+
+
+def test_lab_can_bring_a_real_server_for_the_session(monkeypatch):
+    if local.find("redis-server") is None:
+        pytest.skip("redis-server is not on the PATH")
+    monkeypatch.setenv("REDIS_URL", "")  # so that what lab sets is taken back after the test
+    seen = []
+    monkeypatch.setattr(lab, "start", lambda root, options: seen.append((os.environ["REDIS_URL"], redis_answers())) or 0)
+    result = CliRunner().invoke(cli.main, ["lab", "--real", "redis", "--no-browser"])
+    assert result.exit_code == 0, result.output
+    assert seen == [(os.environ["REDIS_URL"], True)]
+    assert f"a real server at {os.environ['REDIS_URL']}" in result.output
+    assert not redis_answers(), "the server ends with the session"
+
+
+def redis_answers():
+    """True if a server answers at the address that the environment names."""
+    with redis.Redis.from_url(os.environ["REDIS_URL"], retry=None) as client:
+        try:
+            return client.ping()
+        except redis.ConnectionError:
+            return False
+
+
+def test_lab_refuses_a_real_server_that_it_does_not_know():
+    result = CliRunner().invoke(cli.main, ["lab", "--real", "oracle"])
+    assert result.exit_code == 2
+    assert "no real server is known for 'oracle'. Known: redis, memcached" in result.output
+
+
+def test_a_real_server_that_is_not_installed_is_a_sentence(monkeypatch):
+    monkeypatch.setattr(local, "find", lambda name: None)
+    result = CliRunner().invoke(cli.main, ["lab", "--real", "memcached"])
+    assert result.exit_code == 1
+    assert "memcached is not on the PATH" in result.output
+    assert "leave --real out" in result.output
 
 
 @pytest.fixture(scope="module")

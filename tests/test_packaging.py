@@ -104,3 +104,9 @@ def test_the_same_oldest_python_everywhere(root):
     project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert project["requires-python"] == ">=3.11"
     assert "OLDEST = (3, 11)" in (root / "course" / "__main__.py").read_text(encoding="utf-8")
+
+
+def test_every_local_link_of_the_readme_leads_somewhere(root):
+    links = re.findall(r"\]\((?!https?:)([^)#]+)\)", (root / "README.md").read_text(encoding="utf-8"))
+    assert "LICENSE" in links
+    assert [link for link in links if not (root / link).exists()] == []

@@ -311,7 +311,7 @@ def test_a_folder_that_is_no_environment_is_left_alone(project, fake_uv, tmp_pat
     ("invalid peer certificate: UnknownIssuer", "certificate that this machine does not trust"),
     ("PermissionError: [WinError 5] Access is denied", "Close JupyterLab"),
     ("ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE", "not the one the course was tested with"),
-    ("something nobody has seen", "The installer failed"),
+    ("something nobody has seen", "An unexpected error stopped it"),
 ])
 def test_what_an_installer_says_is_explained(tmp_path, said, meaning):
     message = str(explain(said.splitlines(), tmp_path))
