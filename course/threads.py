@@ -22,7 +22,7 @@ from typing import Any
 __all__ = ["PATIENCE", "TIMEOUT", "explore", "watch"]
 
 PATIENCE = 0.02    # seconds in which no other thread finishes, after which the held thread goes on
-TIMEOUT = 1.0      # seconds after which a thread that has not come back counts as stuck
+TIMEOUT = 3.0      # seconds after which a thread that has not come back counts as stuck
 MOST_RUNS = 60     # a thread that passes more moments than this is not followed further
 
 Works = list[Callable[[], Any]]
@@ -78,13 +78,14 @@ def run(works: Works, moment: int) -> tuple[bool, list]:
             results[number] = error
         finished.release()
 
-    threads = [threading.Thread(target=first, daemon=True)]
-    threads += [threading.Thread(target=work, args=(number,), daemon=True) for number in range(1, len(works))]
+    leader = threading.Thread(target=first, daemon=True)
+    others = [threading.Thread(target=work, args=(number,), daemon=True) for number in range(1, len(works))]
     deadline = time.monotonic() + TIMEOUT
-    for thread in threads:
+    leader.start()
+    others_may_start.wait(TIMEOUT)
+    for thread in others:
         thread.start()
-        others_may_start.wait(TIMEOUT)
-    for thread in threads:
+    for thread in (leader, *others):
         thread.join(max(0.0, deadline - time.monotonic()))
     return bool(held), results
 

@@ -76,10 +76,22 @@ def test_a_lock_loses_nothing_wherever_a_thread_is_held_up():
     assert all(total == 8 and sorted(results) == list(range(1, 9)) for total, results in runs)
 
 
-def test_threads_that_are_stuck_are_reported_and_end_the_runs():
+def test_threads_that_are_stuck_are_reported_and_end_the_runs(monkeypatch):
+    monkeypatch.setattr("course.threads.TIMEOUT", 0.3)
     ((total, results),) = totals("never_unlocked")
     assert total == 1
     assert sorted(type(result).__name__ for result in results) == ["NoneType"] + ["TimeoutError"] * 7
+
+
+def test_a_first_thread_that_locks_itself_out_does_not_hold_up_the_check(monkeypatch):
+    monkeypatch.setattr("course.threads.TIMEOUT", 0.1)
+    lock = threading.Lock()
+    lock.acquire()
+    started = time.monotonic()
+    _, results = run([lock.acquire] * 8, moment=1)
+    assert time.monotonic() - started < 1
+    lock.release()
+    assert [type(result) for result in results] == [TimeoutError] * 8
 
 
 def test_what_a_work_raises_is_its_result():
