@@ -24,6 +24,10 @@ EXAMPLES = {
     "bucket_occupancy large": lambda: plots.bucket_occupancy([0, 1, 2, 3] * 256),
     "log_size": lambda: plots.log_size([10, 20, 30, 12, 22], [10, 10, 10, 12, 12]),
     "log_size plain": lambda: plots.log_size([100_000 * n for n in range(1, 400)]),
+    "keys_in_memory": lambda: plots.keys_in_memory({"lazy only": [1, 2, 3], "lazy and active": [1, 1, 1]}),
+    "keys_in_memory large": lambda: plots.keys_in_memory({"lazy only": range(0, 90_000, 30)}, step=100),
+    "command_order": lambda: plots.command_order([("one", "GET a"), ("other", "GET a"), ("one", "SET a 1")]),
+    "command_order large": lambda: plots.command_order([(f"reader-{n % 8}", f"GET k{n}") for n in range(16)]),
     "hit_ratio": lambda: plots.hit_ratio([10, 100, 1000], {f"skew {n}": RATIOS for n in (0.6, 1.0, 1.4)}),
     "hit_ratio single": lambda: plots.hit_ratio([10, 100, 1000], {"skew 1.0": RATIOS}),
     "herd": lambda: plots.herd({"same TTL": [0, 12_000, 0, 0], "TTL ± 10 %": [3, 2, 4, 3]}),
@@ -165,6 +169,20 @@ def test_log_size_without_compaction_says_so():
     (axes,) = plots.log_size([10, 20, 2000]).axes
     assert len(axes.lines) == 1
     assert axes.get_title(loc="left") == "Without compaction, 3 writes fill 2,000 bytes"
+
+
+def test_keys_in_memory_draws_a_line_for_each_way():
+    (axes,) = plots.keys_in_memory({"lazy only": [5, 9], "lazy and active": [5, 6]}, step=100).axes
+    assert [list(line.get_ydata()) for line in axes.lines] == [[5, 9], [5, 6]]
+    assert list(axes.lines[0].get_xdata()) == [100, 200]
+    assert axes.get_title(loc="left") == "lazy only: 9 keys at most; lazy and active: 6 keys at most"
+
+
+def test_command_order_puts_each_command_in_the_row_of_its_client():
+    figure = plots.command_order([("one", "GET a"), ("other", "GET a"), ("one", "SET a 1")])
+    (axes,) = figure.axes
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["one", "other"]
+    assert [(text.get_text(), text.xy) for text in axes.texts] == [("GET a", (1, 0)), ("GET a", (2, 1)), ("SET a 1", (3, 0))]
 
 
 # -- caches -----------------------------------------------------------------------------------

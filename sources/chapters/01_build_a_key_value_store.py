@@ -201,7 +201,7 @@ class HashTable:
         return self.buckets[checksum(key) % len(self.buckets)]
 
 # %% [markdown]
-# `get` and `put` find the pair in its bucket. `class HashTable(HashTable)` adds methods to the class you have: a file would hold one class, a notebook takes small steps.
+# `get` and `put` find the pair in its bucket. `class HashTable(HashTable)` adds methods to the class that you have. A file would hold one class; a notebook may build it in steps.
 
 # %%
 class HashTable(HashTable):
@@ -1205,6 +1205,7 @@ for client in (r, hasty, one, other, theirs):
 # |---|---|
 # | key, value | the name you ask with, and the bytes you get |
 # | hash function | turns a key into a number, always the same one for the same key |
+# | hash table | a list of buckets and a hash function |
 # | bucket | a short list of the pairs whose keys have the same position |
 # | collision | two different keys in one bucket |
 # | load factor | keys per bucket |
@@ -1216,6 +1217,7 @@ for client in (r, hasty, one, other, theirs):
 # | tombstone | a record that says that a key was deleted |
 # | compaction | writing a new log that keeps only the latest record of each key |
 # | RESP | the Redis serialization protocol |
+# | binary-safe | able to carry any bytes as a value |
 # | nil | the reply for a key that is not there |
 # | lost update | a write that overwrites another one unseen |
 # | atomic | done as one step, with nothing in between |
