@@ -16,7 +16,7 @@ from fakeredis._socket._async import AsyncFakeSocket
 
 from stores.base import Clock, Server
 from stores.redis.front import Policy, RedisSession
-from stores.redis.resp import Error, Push, Status, encode
+from stores.redis.resp import Error, Members, NullArray, Push, Status, encode
 from stores.wire import Front
 
 SUBSCRIPTIONS = {b"SUBSCRIBE", b"PSUBSCRIBE", b"SSUBSCRIBE", b"UNSUBSCRIBE", b"PUNSUBSCRIBE", b"SUNSUBSCRIBE"}
@@ -89,8 +89,8 @@ class Upstream:
 
     def reply(self, frame):
         if isinstance(self._reply, asyncio.Future):
-            if not self._reply.done():
-                self._reply.set_result(frame)
+            if not self._reply.done():  # what a blocked command did not get is an array
+                self._reply.set_result(b"*-1\r\n" if frame == b"$-1\r\n" else frame)
         else:
             self._reply = frame
 
@@ -110,26 +110,45 @@ class Socket(AsyncFakeSocket):
         return self._client_info.protocol_version
 
     def execute(self, request):
+        self._request = request
         self._process_command(request)
 
     def put_response(self, message):
         if isinstance(message, Frame):
             self.upstream.reply(message)
+        elif message is None:  # a blocked command has waited long enough
+            self.upstream.reply(Frame(encode(NullArray(), self.protocol)))
         else:
             self.upstream.push(message)
 
     def _decode_result(self, result):
-        return result if isinstance(result, NoResponse) else Frame(encode(_plain(result), self.protocol))
+        if isinstance(result, NoResponse):
+            return result
+        if isinstance(result, SimpleError):
+            result = as_redis(self._request[0].decode(errors="replace").lower(), result, self.protocol)
+        return Frame(encode(_plain(result), self.protocol))
 
     def _run_command(self, func, sig, args, from_script):
         # fakeredis restricts a subscribed connection in RESP3 too; Redis does so in RESP2 only.
         if self._pubsub and self.protocol == 3 and sig.name not in self.ACCEPTED_COMMANDS_WHILE_PUBSUB:
             subscriptions, self._pubsub = self._pubsub, 0
             try:
-                return super()._run_command(func, sig, args, from_script)
+                result = super()._run_command(func, sig, args, from_script)
             finally:
                 self._pubsub = subscriptions
-        return super()._run_command(func, sig, args, from_script)
+        else:
+            result = super()._run_command(func, sig, args, from_script)
+        return result if from_script else as_redis(sig.name.lower(), result, self.protocol)
+
+    def _unknown_command(self, command, args=None):
+        """Name the command as the client spelt it, and its arguments, as Redis does."""
+        name, *rest = [word.decode(errors="replace") for word in self._request]
+        if command.split(" ")[0] != name.lower():  # called by a script
+            return super()._unknown_command(command, args)
+        if " " in command:
+            return SimpleError(f"ERR unknown subcommand '{rest[0]}'. Try {name.upper()} HELP.")
+        shown = "".join(f"'{word}' " for word in rest)[:128]
+        return SimpleError(f"ERR unknown command '{name}', with args beginning with: {shown}")
 
     async def _async_blocking(self, *args, **kwargs):
         self._blocked_task = asyncio.current_task()
@@ -143,6 +162,35 @@ class Socket(AsyncFakeSocket):
         self.close()
 
 
+# Where fakeredis' replies have another type or text than those of Redis.
+NULL_ARRAYS = {"exec", "blpop", "brpop", "blmpop", "bzpopmin", "bzpopmax", "bzmpop", "lmpop", "zmpop", "xread"}
+SETS = {"smembers", "sinter", "sdiff", "sunion"}
+
+
+def as_redis(name, result, protocol):
+    """Return fakeredis' result of the command `name` as Redis would give it."""
+    match result:
+        case None if name in NULL_ARRAYS:
+            return NullArray()
+        case list() | dict() if not result and name in ("xread", "xreadgroup"):
+            return NullArray()
+        case list() if protocol == 3 and name in SETS:
+            return Members(result)
+        case SimpleError(value=text):
+            return SimpleError(_error_text(name, text))
+    return result
+
+
+def _error_text(name, text):
+    if text.startswith("ERR invalid expire time in "):
+        return f"ERR invalid expire time in '{name}' command"
+    if text.startswith("ERR Wrong number of args calling Redis command"):
+        return f"ERR wrong number of arguments for '{name}' command"
+    if name == "scan" and "not an integer" in text:
+        return "ERR invalid cursor"
+    return text.removeprefix("ERR ") if text.startswith("ERR BUSYGROUP") else text
+
+
 def _plain(value):
     """Return fakeredis' reply in the types that resp.encode() knows."""
     match value:
@@ -150,6 +198,8 @@ def _plain(value):
             return Status(value.value)
         case SimpleError():
             return Error(value.value)
+        case Members():
+            return value
         case list() | tuple():
             return [_plain(item) for item in value]
         case dict():

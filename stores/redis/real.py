@@ -245,12 +245,13 @@ class Upstream(asyncio.Protocol):
     def _receive(self, frame):
         """A push frame, or any frame that no request waits for, is the subscriber's."""
         waiting = self._reply is not None and not self._reply.done()
-        if frame.startswith(b">"):
+        if waiting and self._subscribing:
             self._session.write(frame)
-            if waiting and self._subscribing:
-                self._reply.set_result(None)
-        elif waiting:
+            self._reply.set_result(None)
+        elif waiting and not frame.startswith(b">"):
             self._reply.set_result(frame)
+        elif self._reply is not None:  # the session has yet to write the reply that came before this frame
+            self._session.front.loop.call_soon(self._session.write, frame)
         else:
             self._session.write(frame)
 
@@ -289,8 +290,10 @@ def _tls_context(options):
 def _tried(error):
     """Say what went wrong, for the message of Unreachable."""
     match error:
-        case TimeoutError() | redis.TimeoutError():
+        case TimeoutError():
             return f"it did not answer within {CONNECT:g} s"
+        case redis.TimeoutError():
+            return f"it accepts connections but did not answer within {COMMAND:g} s"
         case socket.gaierror():
             return "its host name is not known"
         case ConnectionRefusedError():

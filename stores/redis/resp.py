@@ -152,15 +152,25 @@ class Error(str):
     """An error reply: a code in capitals, then words."""
 
 
+class NullArray(bytes):
+    """The array that is not there: what EXEC answers when a watched key has changed."""
+
+
+class Members(list):
+    """The members of a set, in the order in which they were found."""
+
+
 class Push(list):
     """A message that no request asked for; RESP2 knows no difference from an array."""
 
 
 def encode(value, protocol=2):
-    """Return a value as RESP: None, bool, int, float, bytes, str, Status, Error, list, set, dict, Push."""
+    """Return a value as RESP: None, bool, int, float, bytes, str, list, dict, set or a class above."""
     match value:
         case None:
             return b"_\r\n" if protocol == 3 else b"$-1\r\n"
+        case NullArray():
+            return b"_\r\n" if protocol == 3 else b"*-1\r\n"
         case bool():
             return (b"#t\r\n" if value else b"#f\r\n") if protocol == 3 else b":%d\r\n" % value
         case int():
@@ -181,7 +191,7 @@ def encode(value, protocol=2):
         case dict():
             items = [item for pair in value.items() for item in pair]
             return _aggregate(b"%", len(value), items, 3) if protocol == 3 else encode(items)
-        case Push() | set() | frozenset():
+        case Push() | Members() | set() | frozenset():
             mark = b">" if isinstance(value, Push) else b"~"
             return _aggregate(mark if protocol == 3 else b"*", len(value), value, protocol)
         case list() | tuple():
