@@ -40,7 +40,9 @@ def buy_naive(r):
 
 
 def buy_lua(r):
-    code = "if tonumber(redis.call('GET', KEYS[1])) > 0 then redis.call('DECR', KEYS[1]) return 1 end return 0"
+    code = (
+        "if tonumber(redis.call('GET', KEYS[1])) > 0 then redis.call('DECR', KEYS[1]) return 1 end return 0"
+    )
     return bool(r.eval(code, 1, "stock"))
 
 

@@ -17,7 +17,9 @@ from stores.redis.resp import Frames, encode_request
 
 TABLE = Path(__file__).parent / "data" / "redis_commands.txt"
 BOTH = (2, 3)
-NO_NULL_ARRAY = "fakeredis has one null; the nulls here are inside its own code. Every driver reads both as None"
+NO_NULL_ARRAY = (
+    "fakeredis has one null; the nulls here are inside its own code. Every driver reads both as None"
+)
 UNSUPPORTED = "fakeredis lacks the command"
 DIFFERENCES = {  # line -> (protocols in which it differs, why that is accepted)
     "TOUCH c d e": (BOTH, UNSUPPORTED),
@@ -32,7 +34,10 @@ DIFFERENCES = {  # line -> (protocols in which it differs, why that is accepted)
     "BLPOP q abc": (BOTH, "another text of the same error"),
     "ZRANGE z a b": (BOTH, "another text of the same error"),
     "GEODIST g Palermo Catania km": (BOTH, "all digits where Redis rounds to four"),
-    "ZRANGE f 0 -1 WITHSCORES": ((3,), "the shortest form of a double, as Redis 7.2 and later; 7.0 sends 17 digits"),
+    "ZRANGE f 0 -1 WITHSCORES": (
+        (3,),
+        "the shortest form of a double, as Redis 7.2 and later; 7.0 sends 17 digits",
+    ),
 }
 
 

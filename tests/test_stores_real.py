@@ -92,7 +92,7 @@ def snapshot(program, ours=()):
     found = {}
     for db in set(range(16)) - set(ours):
         client = redis.Redis(port=program.port, db=db)
-        for key in client.keys():
+        for key in client.scan_iter():
             found[db, key] = client.dump(key), client.execute_command("PEXPIRETIME", key)
         client.close()
     return found
@@ -139,7 +139,7 @@ def test_a_hostile_session_leaves_everybody_elses_keys_byte_for_byte(busy):
     assert redis.Redis(port=busy.port).config_get() == config
 
 
-def test_every_hostile_script_and_command_is_answered_by_an_error(busy):
+def test_every_hostile_command_is_answered_by_an_error(busy):
     server = RealRedis(busy.url)
     client = redis.Redis(port=server.port, socket_timeout=3)
     harmless = {"HELLO 3 AUTH a b SETNAME c", "FLUSHDB"}
@@ -194,7 +194,11 @@ def test_the_exit_of_a_process_gives_the_database_back(busy):
     before = snapshot(busy)
     code = "import redis, stores; s = stores.start('redis'); redis.Redis(port=s.port).set('k', 1); print(s)"
     answer = subprocess.run(
-        [sys.executable, "-c", code], env={**os.environ, "REDIS_URL": busy.url}, capture_output=True, text=True
+        [sys.executable, "-c", code],
+        env={**os.environ, "REDIS_URL": busy.url},
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert answer.returncode == 0 and "real, Redis" in answer.stdout, answer.stderr
     assert snapshot(busy) == before
@@ -244,7 +248,9 @@ def test_the_address_may_name_an_empty_database(busy):
         RealRedis(f"{busy.url}/3")
 
 
-@pytest.mark.parametrize(("databases", "message"), [(1, "one database only"), (2, "none of its databases 1 to 1")])
+@pytest.mark.parametrize(
+    ("databases", "message"), [(1, "one database only"), (2, "none of its databases 1 to 1")]
+)
 def test_a_server_without_room_is_refused(launch, databases, message):
     program = launch("redis-server", "--databases", str(databases))
     with pytest.raises(stores.Unreachable, match=message):
@@ -269,11 +275,24 @@ def test_hash_fields_and_keys_get_older_together(redis_server):
 
 
 def certificates(folder):
-    make = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
+    make = [
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-days",
+        "2",
+        "-subj",
+        "/CN=localhost",
+    ]
     files = [f"{folder}/key.pem", f"{folder}/cert.pem"]
     names = ["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
     try:
-        subprocess.run([*make, "-keyout", files[0], "-out", files[1], *names], check=True, capture_output=True)
+        subprocess.run(
+            [*make, "-keyout", files[0], "-out", files[1], *names], check=True, capture_output=True
+        )
     except (OSError, subprocess.CalledProcessError) as error:
         pytest.skip(f"openssl makes no certificate here: {error}")
     return files
@@ -282,14 +301,25 @@ def certificates(folder):
 def test_tls_and_a_password_are_the_fronts_business(launch, tmp_path):
     key, cert = certificates(tmp_path)
     secure = stores.local.free_port()
-    options = ("--tls-port", secure, "--tls-cert-file", cert, "--tls-key-file", key, "--tls-ca-cert-file", cert)
+    options = (
+        "--tls-port",
+        secure,
+        "--tls-cert-file",
+        cert,
+        "--tls-key-file",
+        key,
+        "--tls-ca-cert-file",
+        cert,
+    )
     program = launch("redis-server", *map(str, options), "--tls-auth-clients", "no")
     redis.Redis(port=program.port).config_set("requirepass", "s3cret")
     address = f"rediss://:s3cret@127.0.0.1:{secure}/?ssl_ca_certs={cert}"
     server = RealRedis(address)
     client = redis.Redis(port=server.port, decode_responses=True)
     assert client.set("k", "v") and client.get("k") == "v"
-    assert "s3cret" not in repr(server) + server._repr_html_() + str(attempt(client, "CONFIG", "GET", "requirep*"))
+    assert "s3cret" not in repr(server) + server._repr_html_() + str(
+        attempt(client, "CONFIG", "GET", "requirep*")
+    )
     server.stop()
     with pytest.raises(stores.Unreachable, match="does not let the course in") as error:
         RealRedis(address.replace("s3cret", "wr0ng"))
@@ -335,7 +365,9 @@ def test_an_unreachable_address_is_an_error_within_two_seconds(monkeypatch, wher
     assert "did not answer within 1" in text or "connection refused" in text
 
 
-@pytest.mark.parametrize("address", ["http://localhost:6379", "localhost:6379", "redis://host:port", "unix:///x"])
+@pytest.mark.parametrize(
+    "address", ["http://localhost:6379", "localhost:6379", "redis://host:port", "unix:///x"]
+)
 def test_an_address_that_is_none_says_so(monkeypatch, address):
     monkeypatch.setenv("REDIS_URL", address)
     with pytest.raises(stores.Unreachable, match="unset REDIS_URL"):

@@ -95,7 +95,9 @@ def test_one_connection_blocks_while_others_go_on(server, r):
 
 def test_a_blocked_read_of_a_stream_sees_what_comes(server, r):
     answers = []
-    waiting = threading.Thread(target=lambda: answers.append(connect(server, protocol=2).xread({"s": "$"}, block=5000)))
+    waiting = threading.Thread(
+        target=lambda: answers.append(connect(server, protocol=2).xread({"s": "$"}, block=5000))
+    )
     waiting.start()
     time.sleep(0.05)
     r.xadd("s", {"n": 1})
@@ -295,7 +297,11 @@ def test_hash_fields_follow_the_clock():
 def test_start_gives_the_same_server_until_it_is_stopped():
     server = stores.start("redis")
     assert stores.start("redis") is server
-    assert (server.name, server.kind, server.url) == ("redis", "embedded", f"redis://127.0.0.1:{server.port}/0")
+    assert (server.name, server.kind, server.url) == (
+        "redis",
+        "embedded",
+        f"redis://127.0.0.1:{server.port}/0",
+    )
     assert server.engine == f"fakeredis {fakeredis.__version__}" and server.engine in repr(server)
     assert server.url in server._repr_html_() and "embedded" in server._repr_html_()
     stores.stop_all()

@@ -12,10 +12,16 @@ from stores.wire import ProtocolError
 requests = st.lists(st.lists(st.binary(max_size=40), min_size=1, max_size=5), max_size=8)
 cuts = st.lists(st.integers(0, 10_000), max_size=12)
 scalars = st.one_of(
-    st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), st.binary(max_size=20), st.text(max_size=10)
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(allow_nan=False),
+    st.binary(max_size=20),
+    st.text(max_size=10),
 )
 values = st.recursive(
-    scalars, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.binary(max_size=5), inner, max_size=3)
+    scalars,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.binary(max_size=5), inner, max_size=3),
 )
 
 
@@ -79,7 +85,10 @@ def test_malformed_input_names_what_is_wrong_and_keeps_what_was_right(data, mess
 
 
 def test_inline_commands_are_split_as_redis_cli_quotes_them():
-    assert resp.Requests().feed(b"\r\nSET a 'b c'\r\nECHO \"d e\"\r\n") == [[b"SET", b"a", b"b c"], [b"ECHO", b"d e"]]
+    assert resp.Requests().feed(b"\r\nSET a 'b c'\r\nECHO \"d e\"\r\n") == [
+        [b"SET", b"a", b"b c"],
+        [b"ECHO", b"d e"],
+    ]
 
 
 def test_a_reply_with_attributes_is_one_frame():
