@@ -14,6 +14,7 @@ from stores.base import Faults
 
 HOST = "127.0.0.1"
 QUEUED = 1_000  # requests read ahead of the engine, per connection
+STOP = 5  # seconds for the connections to close
 BACKLOG = 64 * 2**20  # bytes that a client may leave unread
 # A client that pipelines a lot sends several packets. While somebody counts round trips, the reply to a
 # large burst waits a little for the rest of it; an ordinary command never waits. It looks often and briefly,
@@ -81,9 +82,12 @@ class Front:
     def stop(self):
         """Close everything and end the thread."""
         if self._thread.is_alive():
-            self.run(self._close())
+            try:
+                self.run(self._close(), STOP)
+            except TimeoutError:
+                return  # the engine is in a long computation; the thread ends with the process
             self.loop.call_soon_threadsafe(self.loop.stop)
-            self._thread.join(5)
+            self._thread.join(STOP)
             self.loop.close()
         self._socket.close()
 

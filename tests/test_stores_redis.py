@@ -284,6 +284,15 @@ def test_a_frozen_clock_decides_by_the_millisecond():
     server.stop()
 
 
+def test_a_script_without_end_is_ended():
+    server = EmbeddedRedis()
+    r = connect(server)
+    with pytest.raises(redis.ResponseError, match="the script takes too long"):
+        r.eval("while true do end", 0)
+    assert r.eval("return 1", 0) == 1
+    server.stop()
+
+
 def test_hash_fields_follow_the_clock():
     server = EmbeddedRedis()
     r = connect(server)

@@ -19,6 +19,7 @@ from stores.redis.front import Policy, RedisSession
 from stores.redis.resp import Error, Members, NullArray, Push, Status, encode
 from stores.wire import Front
 
+SCRIPT_STEPS = 100_000_000  # Lua instructions, one or two seconds
 SUBSCRIPTIONS = {b"SUBSCRIBE", b"PSUBSCRIBE", b"SSUBSCRIBE", b"UNSUBSCRIBE", b"PUNSUBSCRIBE", b"SUNSUBSCRIBE"}
 
 
@@ -149,6 +150,12 @@ class Socket(AsyncFakeSocket):
             return SimpleError(f"ERR unknown subcommand '{rest[0]}'. Try {name.upper()} HELP.")
         shown = "".join(f"'{word}' " for word in rest)[:128]
         return SimpleError(f"ERR unknown command '{name}', with args beginning with: {shown}")
+
+    def _get_server_runtime(self, server):
+        # A script without end would hold Python's lock, and so the learner's whole kernel, for ever.
+        runtime = super()._get_server_runtime(server)
+        runtime.execute(b"debug.sethook(function() error('the script takes too long') end, '', %d)" % SCRIPT_STEPS)
+        return runtime
 
     async def _async_blocking(self, *args, **kwargs):
         self._blocked_task = asyncio.current_task()

@@ -19,6 +19,8 @@ class Policy:
     def rewrite(self, session, request):
         """Return the request to execute (a list of bytes), or an Error that says why not."""
         name = request[0].upper()
+        if name == b"HELLO" and request[1:2] not in ([], [b"2"], [b"3"]):
+            return Error("NOPROTO unsupported protocol version")
         reason = NO_SINGLE_REPLY.get((name,)) or NO_SINGLE_REPLY.get((name, second(request)))
         return Error(f"ERR {reason}") if reason else request
 

@@ -67,7 +67,7 @@ class Guard(Policy):
             words = name + b" " + second(request) if name in ALLOWED else name
             return Error(f"ERR {words.decode(errors='replace')} is refused on a real server: {reason}")
         if name == b"HELLO":
-            return _without_password(request)
+            request = _without_password(request)
         if name == b"SELECT":
             return [b"PING"]  # database 0 is where the connection is; reply() answers
         if name in SCRIPTS or name == b"SCRIPT":
