@@ -204,6 +204,21 @@ def test_the_exit_of_a_process_gives_the_database_back(busy):
     assert snapshot(busy) == before
 
 
+def test_a_session_whose_named_connection_was_closed_stays_alive(busy, monkeypatch):
+    monkeypatch.setattr("stores.redis.real.HEARTBEAT", 0.05)
+    server = RealRedis(busy.url)
+    redis.Redis(port=server.port).set("k", 1)
+    other = redis.Redis(port=busy.port)
+    named = [c for c in other.client_list() if c["name"] == "nosql-course:" + server._token]
+    for connection in named:
+        other.client_kill_filter(_id=connection["id"])
+    time.sleep(0.3)
+    second = RealRedis(busy.url)
+    assert named and second._db != server._db and redis.Redis(port=server.port).get("k") == b"1"
+    second.stop()
+    server.stop()
+
+
 def test_kernels_that_start_together_take_different_databases(redis_server):
     servers = []
     threads = [threading.Thread(target=lambda: servers.append(RealRedis(redis_server.url))) for _ in range(6)]

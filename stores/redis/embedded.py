@@ -154,7 +154,9 @@ class Socket(AsyncFakeSocket):
     def _get_server_runtime(self, server):
         # A script without end would hold Python's lock, and so the learner's whole kernel, for ever.
         runtime = super()._get_server_runtime(server)
-        runtime.execute(b"debug.sethook(function() error('the script takes too long') end, '', %d)" % SCRIPT_STEPS)
+        runtime.execute(
+            b"debug.sethook(function() error('the script takes too long') end, '', %d)" % SCRIPT_STEPS
+        )
         return runtime
 
     async def _async_blocking(self, *args, **kwargs):
@@ -170,7 +172,18 @@ class Socket(AsyncFakeSocket):
 
 
 # Where fakeredis' replies have another type or text than those of Redis.
-NULL_ARRAYS = {"exec", "blpop", "brpop", "blmpop", "bzpopmin", "bzpopmax", "bzmpop", "lmpop", "zmpop", "xread"}
+NULL_ARRAYS = {
+    "exec",
+    "blpop",
+    "brpop",
+    "blmpop",
+    "bzpopmin",
+    "bzpopmax",
+    "bzmpop",
+    "lmpop",
+    "zmpop",
+    "xread",
+}
 SETS = {"smembers", "sinter", "sdiff", "sunion"}
 
 

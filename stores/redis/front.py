@@ -39,7 +39,6 @@ class RedisSession(Session):
     def __init__(self, front, upstream, policy):
         super().__init__(front)
         self.parser = Requests()
-        self.protocol = 2  # until the client says HELLO 3
         self.in_transaction = False
         self._spoiled = False  # the transaction holds a refused command
         self._upstream = upstream(self)
@@ -93,13 +92,12 @@ class RedisSession(Session):
             self.in_transaction = True
         elif name == b"CLIENT" and second(request) == b"SETNAME":
             self.name = _text(request[2])
-        elif name == b"HELLO" and len(request) > 1:
-            self.protocol = int(request[1])
+        elif name == b"HELLO":
             words = [word.upper() for word in request]
             if b"SETNAME" in words[2:-1]:
                 self.name = _text(request[words.index(b"SETNAME", 2) + 1])
         elif name == b"RESET":
-            self.protocol, self.name = 2, ""
+            self.name = ""
 
 
 def second(request):
