@@ -130,7 +130,7 @@ class Environment:
         with open(self.log, "w", encoding="utf-8") as log:
             for title, command in install:
                 with progress.stage(title):
-                    code, said = run(command, progress, log, clean_environment(), [lock] if lock is not None else [])
+                    code, said = install_step(command, progress, log, [] if lock is None else [lock])
                     if code:
                         raise explain(said, self.folder, self.log)
             with progress.stage("putting the course on its path"):
@@ -232,6 +232,19 @@ def has(module):
     """True if this Python can import `module`; an empty folder left by a removed package does not count."""
     found = importlib.util.find_spec(module)
     return found is not None and found.origin is not None
+
+
+def install_step(command, progress, log, keep_open):
+    """Run an installer's `command`; returns (exit code, its last lines).
+
+    uv brings its own list of certificates. Where a school or company puts a certificate of its own between, that one is
+    in the system's list, so a refused certificate is tried once more with the system's.
+    """
+    env = clean_environment()
+    code, said = run(command, progress, log, env, keep_open)
+    if code and any("invalid peer certificate" in line for line in said):
+        code, said = run(command, progress, log, {**env, "UV_SYSTEM_CERTS": "1", "UV_NATIVE_TLS": "1"}, keep_open)
+    return code, said
 
 
 def clean_environment():

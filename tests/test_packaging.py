@@ -61,6 +61,10 @@ def test_every_locked_package_has_one_version_and_hashes(entries):
         assert not re.search(r"--hash=(?!sha256:[0-9a-f]{64}(\s|$))", entry), entry
 
 
+def test_what_slows_every_start_is_left_out(locked):
+    assert "rfc3987-syntax" not in {name for name, _, _ in locked}, "see pyproject.toml for how to make the lock"
+
+
 @pytest.mark.parametrize("python", PYTHONS)
 @pytest.mark.parametrize("system", SYSTEMS, ids=lambda system: f"{system['sys_platform']}-{system['platform_machine']}")
 def test_every_dependency_is_locked_once_at_a_version_that_fits(declared, locked, system, python):

@@ -44,6 +44,8 @@ with open(calls, "a") as log:
     log.write(" ".join(sys.argv[1:]) + "\\n")
 if sys.argv[1] == "venv":
     sys.exit(subprocess.call([sys.executable, "-m", "venv", "--without-pip", sys.argv[-1]]))
+if "FAKE_PROXY" in os.environ and "UV_SYSTEM_CERTS" not in os.environ:
+    sys.exit("  cause: invalid peer certificate: UnknownIssuer")
 print(os.environ.get("FAKE_SAYS", "Resolved 1 package"), flush=True)
 time.sleep(float(os.environ.get("FAKE_SECONDS", 0)))
 sys.exit(int(os.environ.get("FAKE_CODE", 0)))
@@ -328,6 +330,12 @@ def test_after_a_failure_nothing_looks_finished_and_the_next_run_recovers(projec
     good = course(project, settings(fake_uv), "lab")
     assert good.returncode == 0
     assert "was never finished, so it is made again" in good.stderr
+
+
+def test_a_certificate_that_only_the_system_knows_is_accepted(project, fake_uv):
+    done = course(project, settings(fake_uv, FAKE_PROXY="1"), "lab")
+    assert done.returncode == 0, done.stderr
+    assert calls(fake_uv) == ["venv", "pip", "pip"]
 
 
 def test_a_nearly_full_disk_is_noticed_before_anything_is_written(project, monkeypatch):
