@@ -16,9 +16,10 @@ from pathlib import Path
 
 root = Path(__file__).resolve().parent
 if str(root) not in sys.path:
-    sys.path.append(str(root))               # nbgrader's own program does not look here for grader.feedback
+    sys.path.append(str(root))               # nbgrader's own program does not look here for the package grader
 
 from grader.feedback import FEEDBACK_STEPS  # noqa: E402
+from grader.release import RELEASE_STEPS  # noqa: E402
 
 # nbgrader calls the program `alembic` when it makes or upgrades a gradebook; it lives beside this Python.
 os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
@@ -39,5 +40,6 @@ c.CourseDirectory.solution_directory = "grader/solution"
 c.CourseDirectory.source_with_tests_directory = "grader/source_with_tests"
 
 c.ClearSolutions.code_stub = {"python": "raise NotImplementedError"}
+c.GenerateAssignment.preprocessors = RELEASE_STEPS   # the same bytes as `python -m course build`
 c.Execute.timeout = 60
 c.GenerateFeedback.preprocessors = FEEDBACK_STEPS    # hidden checks show their topic, never their code

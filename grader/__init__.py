@@ -7,6 +7,6 @@
     feedback   a page for the student
     report     a table and a CSV for the instructor
 
-`grade.py` joins them; `python -m course grade` is in `cli.py`. nbgrader stays the format: its own commands and Formgrader work on the
-same folders (see nbgrader_config.py).
+`grade.py` joins them; `python -m course grade` is in `cli.py`. nbgrader stays the format: its own commands and Formgrader work
+on the same folders (see nbgrader_config.py).
 """

@@ -30,8 +30,8 @@ ROOT = Path(__file__).resolve().parent.parent
 def main(assignment: str, jobs: int, only: tuple[str, ...], make_demo: bool, timeout: float, root: Path) -> None:
     """Grade the submissions in grader/submitted/<student>/<ASSIGNMENT>/.
 
-    Scores go to nbgrader's gradebook, a page per student to grader/feedback/, the table to grader/reports/<ASSIGNMENT>.csv. What is in
-    submitted/ is never changed.
+    Scores go to nbgrader's gradebook, a page per student to grader/feedback/, the table to grader/reports/<ASSIGNMENT>.csv.
+    What is in submitted/ is never changed.
     """
     console = Console()
     try:
@@ -44,7 +44,8 @@ def main(assignment: str, jobs: int, only: tuple[str, ...], make_demo: bool, tim
     sys.exit(1 if any(row.status is Status.ATTENTION for row in rows) else 0)
 
 
-def run(console: Console, root: Path, name: str, jobs: int, only: list[str], make_demo: bool, limits: Limits) -> tuple[list[Row], bool]:
+def run(console: Console, root: Path, name: str, jobs: int, only: list[str], make_demo: bool,
+        limits: Limits) -> tuple[list[Row], bool]:
     """Grade and report; returns the rows and whether all were done (False after Ctrl-C). Raises GradingError."""
     course = Course.at(root)
     assignment = Assignment.of(course, name)
@@ -52,10 +53,11 @@ def run(console: Console, root: Path, name: str, jobs: int, only: list[str], mak
         demo.make(course, assignment)
     known = collect.students(course)
     students = only or [student for student in known if demo.is_demo(course, student) == make_demo or not make_demo]
+    submitted = course.nbgrader().submitted_directory
     if unknown := [student for student in students if student not in known]:
-        raise GradingError(f"no folder {course.nbgrader().submitted_directory}/{unknown[0]}; there are: {', '.join(known) or 'none'}")
+        raise GradingError(f"no folder {submitted}/{unknown[0]}; there are: {', '.join(known) or 'none'}")
     if not students:
-        raise GradingError(f"no submissions: put them into {course.nbgrader().submitted_directory}/<student>/{name}/")
+        raise GradingError(f"no submissions: put them into {submitted}/<student>/{name}/")
     rows, done = _with_progress(console, course, assignment, students, jobs, limits)
     path = course.reports / f"{assignment.name}.csv"
     report.write_csv(path, assignment, rows)
@@ -81,12 +83,13 @@ def _with_progress(console, course, assignment, students, jobs, limits) -> tuple
 
 def _say(console: Console, course: Course, assignment: Assignment, rows: list[Row], students: list[str], path: Path) -> None:
     console.print(report.table(assignment, rows))
+    console.print(report.remarks(rows))
     counts = {status: sum(row.status is status for row in rows) for status in Status}
     console.print(", ".join(f"{count} {status}" for status, count in counts.items() if count), highlight=False)
-    if len(rows) < len(students):
-        console.print(f"stopped: {len(students) - len(rows)} of {len(students)} were not graded; run the same command again for them")
-    console.print(f"table     {path.relative_to(course.root)}\nfeedback  {course.nbgrader().feedback_directory}/<student>/{assignment.name}/",
-                  highlight=False, soft_wrap=True)
+    if left := len(students) - len(rows):
+        console.print(f"stopped: {left} of {len(students)} were not graded; run the same command again")
+    pages = f"{course.nbgrader().feedback_directory}/<student>/{assignment.name}/"
+    console.print(f"table     {path.relative_to(course.root)}\nfeedback  {pages}", highlight=False, soft_wrap=True)
 
 
 if __name__ == "__main__":

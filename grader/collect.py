@@ -42,7 +42,8 @@ def collect(course: Course, assignment: Assignment, student: str) -> Submission:
     if left_out:
         submission.notes.append(look(f"these files are too large and were left out: {', '.join(left_out)}"))
     for master in assignment.masters.values():
-        taken, notes = match(master, [path for path in found if path.stem not in assignment.masters or path.stem == master.name], folder)
+        others = assignment.masters.keys() - {master.name}
+        taken, notes = match(master, [path for path in found if path.stem not in others], folder)
         submission.notes += notes
         if taken is not None:
             submission.notebooks[master.name] = taken

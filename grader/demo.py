@@ -9,7 +9,6 @@ import json
 import os
 import shutil
 from collections.abc import Callable
-from pathlib import Path
 
 import nbformat
 from nbformat import NotebookNode
@@ -50,7 +49,7 @@ def solved(course: Course, assignment: Assignment) -> dict[str, NotebookNode]:
     """What a learner with every answer right hands in: the instructor's answers, the released checks."""
     folder = course.folder("source", assignment=assignment.name)
     notebooks = {}
-    for name, master in assignment.masters.items():
+    for name in assignment.masters:
         notebook = nbformat.read(folder / f"{name}.ipynb", as_version=4)
         for cell in notebook.cells:
             cell.source = visible(cell.source)
@@ -193,7 +192,7 @@ def utf16(path, notebook, assignment):
 
 @demo("loud")
 def loud(path, notebook, assignment):
-    notebook.cells.insert(0, new_code_cell("for line in range(300_000):\n    print('much ado about nothing', line)"))
+    notebook.cells.insert(0, new_code_cell("for line in range(100_000):\n    print('much ado about nothing', line)"))
     nbformat.write(notebook, path)
 
 

@@ -1,14 +1,16 @@
 """A sanitised notebook in, the same notebook with outputs out. No gradebook, no course folder to write to, nothing left behind.
 
 `execute` is a pure function of a `Job`, and both a job and its result can be pickled: it may run here, in another process, or on
-another machine. Issue by issue it may be replaced by something faster or safer with the same signature.
+another machine. Something faster or safer may take its place with the same signature.
 """
 
 import ast
 import asyncio
+import contextlib
 import os
 import secrets
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -27,7 +29,7 @@ from grader.kernel import GUARDS, GradingKernelManager
 from grader.notes import Note, look, tampering
 
 ROOT = Path(__file__).resolve().parent.parent
-GUARDED = ("course", "stores")                      # packages whose functions a check relies on, besides what the notebook imports
+GUARDED = ("course", "stores")       # packages whose functions a check relies on, besides what the notebook imports
 KEPT_ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "TZ", "SYSTEMROOT", "COMSPEC", "PATHEXT", "NUMBER_OF_PROCESSORS")
 
 
@@ -78,9 +80,10 @@ class Run(NotebookClient):
 
     def __init__(self, notebook: NotebookNode, job: Job, folder: Path, environment: dict[str, str],
                  others: set[psutil.Process]):
-        super().__init__(notebook, timeout=int(job.limits.cell) or 1, allow_errors=True, interrupt_on_timeout=True, iopub_timeout=3,
+        super().__init__(notebook, timeout=int(job.limits.cell) or 1, interrupt_on_timeout=True, iopub_timeout=3,
                          error_on_timeout=_error("CellTimeoutError", f"stopped after {job.limits.cell:g} seconds"),
-                         kernel_manager_class=GradingKernelManager, skip_cells_with_tag="", coalesce_streams=True)
+                         kernel_manager_class=GradingKernelManager, allow_errors=True, skip_cells_with_tag="",
+                         coalesce_streams=True)
         self.log.setLevel("CRITICAL")
         self.job, self.folder, self.environment, self.others = job, folder, environment, others
         self.notes: list[Note] = []
@@ -118,7 +121,7 @@ class Run(NotebookClient):
         for attempt in (1, 2, 3):
             self.create_kernel_manager()
             try:
-                await self.async_start_new_kernel(cwd=str(self.folder), env=self.environment)
+                await self.async_start_new_kernel(cwd=str(self.folder), env=self.environment, stderr=subprocess.DEVNULL)
                 await self.async_start_new_kernel_client()
                 break
             except RuntimeError:                   # another kernel took the port, or the machine is busy
@@ -147,7 +150,7 @@ class Run(NotebookClient):
         try:
             await self.async_execute_cell(cell, i)
             if self._timed_out():
-                self._stopped(i, cell, "did not finish")
+                self._stopped(i, cell, f"did not finish in {self.job.limits.cell:g} seconds")
             if graded:
                 settle(cell, self.reply, number, self.notes)
         except (DeadKernelError, CellTimeoutError, RuntimeError) as error:
@@ -173,8 +176,8 @@ class Run(NotebookClient):
         self.reply = execute_reply
         content = execute_reply["content"]
         if content["status"] == "error" and not any(output.output_type == "error" for output in cell.outputs):
-            cell.outputs.append(new_output("error", **{key: content.get(key, "") for key in ("ename", "evalue")},
-                                           traceback=content.get("traceback") or [f"{content.get('ename')}: {content.get('evalue')}"]))
+            error = _error(content.get("ename", ""), content.get("evalue", ""))
+            cell.outputs.append(new_output("error", **error | {"traceback": content.get("traceback") or error["traceback"]}))
 
     def output(self, outs, msg, display_id, cell_index):
         """Keep no more than the limit of what a cell puts out; the rest is dropped as it arrives."""
@@ -203,36 +206,41 @@ def settle(cell: NotebookNode, reply: dict | None, number: str, notes: list[Note
     verdict = content.get("verdict") or {}
     if verdict.get("before"):
         notes.append(tampering(f"before {grade_id}, these had been replaced and were put back: {_some(verdict['before'])}"))
-    if content.get("status") != "ok":
-        return
-    trouble = _trouble(cell.source, verdict, number)
+    if not _ends_in_value(cell.source) and any(output.output_type == "execute_result" for output in cell.outputs):
+        notes.append(tampering(f"{grade_id} showed a value that it does not have"))
+        cell.outputs = [output for output in cell.outputs if output.output_type != "execute_result"]
+    trouble = _trouble(cell.source, verdict, number, content.get("status") == "ok")
     if trouble:
         notes.append(tampering(f"{grade_id} earned nothing: {trouble}"))
         fail(cell, "Tampering", trouble)
-        return
-    ends_in_value = isinstance((ast.parse(cell.source).body or [None])[-1], ast.Expr)
-    for output in list(cell.outputs):
-        if output.output_type == "error":
-            output.update(new_output("stream", name="stdout", text="\n".join(output.traceback)))
-        elif output.output_type == "stream":
-            output.name = "stdout"                     # a warning is no failure
-        elif output.output_type == "execute_result" and not ends_in_value:
-            cell.outputs.remove(output)
-            notes.append(tampering(f"{grade_id} showed a value that it does not have"))
+    elif content.get("status") != "ok":
+        cell.outputs = [output for output in cell.outputs if output.output_type != "execute_result"]
+    else:
+        for output in cell.outputs:
+            if output.output_type == "error":          # shown by something else than the cell
+                output.update(new_output("stream", name="stdout", text="\n".join(output.traceback)))
+            elif output.output_type == "stream":
+                output.name = "stdout"                 # a warning is no failure
 
 
-def _trouble(source: str, verdict: dict, number: str) -> str:
-    """Why a check cell that ended without an error is not believed; "" if it is."""
+def _trouble(source: str, verdict: dict, number: str, ended_well: bool) -> str:
+    """Why the run of a check cell is not believed; "" if it is."""
     if verdict.get("number") != number:
-        return "the kernel gave no verdict"
+        return "the kernel gave no verdict" if ended_well else ""
     if verdict["during"]:
         return f"the answer replaced {_some(verdict['during'])} while it was checked"
     blocks, lines = expected(source)
-    if verdict["finished"] < blocks:
+    if ended_well and verdict["finished"] < blocks:
         return "the check did not run to its end"
-    if missed := [first for first, last in lines if not any(first <= line <= last for line in verdict["passed"])]:
+    missed = [first for first, last in lines if not any(first <= line <= last for line in verdict["passed"])]
+    if ended_well and missed:
         return f"{len(missed)} of its {len(lines)} checks did not run"
     return ""
+
+
+def _ends_in_value(source: str) -> bool:
+    """Is the last statement an expression, whose value Jupyter shows (and nbgrader reads as partial credit)?"""
+    return isinstance((ast.parse(source).body or [None])[-1], ast.Expr)
 
 
 def expected(source: str) -> tuple[int, list[tuple[int, int]]]:
@@ -259,8 +267,8 @@ def _calls(node: ast.expr, name: str) -> bool:
 
 
 def fail(cell: NotebookNode, kind: str, message: str) -> None:
-    """Put an error at the end of a cell's outputs: nbgrader then gives it no points."""
-    cell.outputs = [output for output in cell.get("outputs", []) if output.output_type != "error"]
+    """Leave only an error and what was printed in a cell's outputs: nbgrader then gives it no points."""
+    cell.outputs = [output for output in cell.get("outputs", []) if output.output_type not in ("error", "execute_result")]
     cell.outputs.append(new_output("error", **_error(kind, message)))
 
 
@@ -312,8 +320,6 @@ def end_children(others: set[psutil.Process] = frozenset()) -> None:
     """Kill every process that descends from this one, but for `others`: kernels, and what they left running."""
     children = [child for child in psutil.Process().children(recursive=True) if child not in others]
     for child in children:
-        try:
+        with contextlib.suppress(psutil.NoSuchProcess):
             child.kill()
-        except psutil.NoSuchProcess:
-            pass
     psutil.wait_procs(children, timeout=3)

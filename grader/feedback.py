@@ -60,6 +60,12 @@ def shows(text: str, secret: set[str]) -> bool:
     return any(line in text for line in secret)
 
 
+def leaks(nb: NotebookNode) -> bool:
+    """Does an output of a graded notebook show text of a hidden check?"""
+    secret = hidden_lines(nb)
+    return any(shows(_text(output), secret) for cell in nb.cells for output in cell.get("outputs", []))
+
+
 def make_feedback(course: Course, assignment: str, student: str) -> None:
     """Write a student's pages under the feedback folder, from the autograded notebooks and the gradebook."""
     logging.getLogger("traitlets").setLevel(logging.CRITICAL)

@@ -11,7 +11,7 @@ from nbgrader.utils import is_grade, is_solution
 from grader import collect, feedback, pool
 from grader.assignment import Assignment, Course
 from grader.execute import Executed, Job, Limits, fail
-from grader.notes import Note, look
+from grader.notes import Note, look, tampering
 from grader.record import record, register
 from grader.sanitise import Sanitised, sanitise
 
@@ -50,10 +50,12 @@ class Prepared:
         return all(name in self.executed for name in self.to_run)
 
 
-def grade(course: Course, assignment: Assignment, students: list[str], workers: int = 2, limits: Limits = Limits()) -> Iterator[Row]:
+def grade(course: Course, assignment: Assignment, students: list[str], workers: int = 2,
+          limits: Limits | None = None) -> Iterator[Row]:
     """Grade these students, and yield each one's row as it is recorded. A bad submission never stops the others.
 
-    Raises GradingError if the gradebook cannot take the assignment. Closing the iterator stops the workers; what was yielded stays.
+    Raises GradingError if the gradebook cannot take the assignment. Closing the iterator stops the workers; what was
+    yielded stays.
     """
     register(course, assignment)
     waiting, jobs = {}, {}
@@ -66,7 +68,7 @@ def grade(course: Course, assignment: Assignment, students: list[str], workers: 
         else:
             waiting[student] = prepared
             for name in prepared.to_run:
-                jobs[student, name] = make_job(assignment, prepared, name, limits)
+                jobs[student, name] = make_job(assignment, prepared, name, limits or Limits())
     for (student, name), result in pool.run_all(jobs, workers):
         waiting[student].executed[name] = result
         if waiting[student].complete:
@@ -123,9 +125,5 @@ def _not_run(notebook: NotebookNode, why: str) -> NotebookNode:
 
 def _leaks(notebooks: dict[str, NotebookNode]) -> list[Note]:
     """Did the submission print text of a hidden check? The feedback leaves it out; someone should know."""
-    found = []
-    for name, notebook in notebooks.items():
-        secret = feedback.hidden_lines(notebook)
-        if any(feedback.shows(feedback._text(output), secret) for cell in notebook.cells for output in cell.get("outputs", [])):
-            found.append(feedback.tampering(f"an output of {name}.ipynb showed text of a hidden check; the feedback leaves it out"))
-    return found
+    return [tampering(f"an output of {name}.ipynb showed text of a hidden check; the feedback leaves it out")
+            for name, notebook in notebooks.items() if feedback.leaks(notebook)]

@@ -3,14 +3,18 @@
     python -P -m grader.kernel -f CONNECTION_FILE      (GRADER_GUARDS names the packages to import and guard first)
 """
 
+import importlib
 import os
 import sys
 
 from ipykernel.ipkernel import IPythonKernel
+from ipykernel.kernelapp import IPKernelApp
 from jupyter_client.asynchronous import AsyncKernelClient
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
 from traitlets import Dict, Type
+
+from grader.seal import Seal
 
 GUARDS = "GRADER_GUARDS"
 
@@ -20,7 +24,6 @@ class GradingKernel(IPythonKernel):
 
     async def do_execute(self, code, silent, *args, cell_meta=None, **kwargs):
         if not hasattr(self, "_seal"):
-            from grader.seal import Seal
             self._seal = Seal(self.shell, os.environ.get(GUARDS, "").split(","))
         graded = (cell_meta or {}).get("graded")
         if graded is None:
@@ -28,6 +31,9 @@ class GradingKernel(IPythonKernel):
         self._seal.close(code, graded["imports"])
         try:
             reply = await super().do_execute(code, silent, *args, cell_meta=None, **kwargs)
+        except Exception as error:           # the answer broke something that IPython itself stands on
+            reply = {"status": "error", "ename": type(error).__name__, "evalue": str(error), "traceback": [],
+                     "execution_count": self.execution_count, "user_expressions": {}, "payload": []}
         finally:
             verdict = self._seal.open()
         return reply | {"verdict": verdict | {"number": graded["number"]}}
@@ -57,19 +63,13 @@ class GradingKernelManager(AsyncKernelManager):
 
 def main() -> None:
     """Import what will be guarded before the submission's folder is on the path; then serve."""
-    import importlib
-
-    from ipykernel.kernelapp import IPKernelApp
-
     for name in ["course.check", *filter(None, os.environ.get(GUARDS, "").split(","))]:
         try:
             importlib.import_module(name)
         except Exception as error:       # the cells that need it will say so
             print(f"{name} cannot be imported: {error}", file=sys.stderr)
-    IPKernelApp.launch_instance(kernel_class=sys.modules["grader.kernel"].GradingKernel, argv=sys.argv[1:])
+    IPKernelApp.launch_instance(kernel_class=GradingKernel, argv=[*sys.argv[1:], "--log-level=ERROR"])
 
 
 if __name__ == "__main__":
-    import grader.kernel
-
-    grader.kernel.main()
+    importlib.import_module("grader.kernel").main()       # under its own name: the seal guards it as a module

@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, TimeoutError, as_completed
 from concurrent.futures.process import BrokenProcessPool
 
@@ -39,7 +39,8 @@ def run_all(jobs: dict[str, Job], workers: int = 2) -> Iterator[tuple[str, Execu
         except (BrokenProcessPool, TimeoutError) as error:
             _end(local.worker)
             del local.worker
-            raise JobLost("its worker process was killed" if isinstance(error, BrokenProcessPool) else "its worker hung") from error
+            killed = isinstance(error, BrokenProcessPool)
+            raise JobLost("its worker process was killed" if killed else "its worker hung") from error
 
     threads = ThreadPoolExecutor(workers)
     try:

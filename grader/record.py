@@ -1,16 +1,16 @@
 """Executed notebooks → nbgrader's gradebook and its autograded folder, by nbgrader's own steps. One writer at a time.
 
-nbgrader commits after every cell. So that a gradebook is never half written, its steps work on a copy of the SQLite file, and the copy
-goes back in one transaction of SQLite's own: a power cut leaves the old gradebook or the new one. A change that somebody else made in
-between (Formgrader, say) is noticed, and the record is made again on top of it.
+nbgrader commits after every cell. So that a gradebook is never half written, its steps work on a copy of the SQLite file, and
+the copy goes back in one transaction of SQLite's own: a power cut leaves the old gradebook or the new one. A change that somebody
+else made in between (Formgrader, say) is noticed, and the record is made again on top of it.
 """
 
 import copy
 import logging
-import os
 import shutil
 import sqlite3
 import tempfile
+import warnings
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -20,14 +20,16 @@ import nbformat
 from nbformat import NotebookNode
 from nbformat.v4 import new_markdown_cell
 from nbgrader import preprocessors
-from nbgrader.api import Gradebook, MissingEntry
+from nbgrader.api import Gradebook
 from nbgrader.converters import Autograde
 from nbgrader.utils import parse_utc
+from sqlalchemy.exc import SAWarning
 
 from grader.assignment import Assignment, Course
 from grader.notes import GradingError, Note
 
 TRIES = 5
+warnings.filterwarnings("ignore", category=SAWarning, module="nbgrader")     # about the order in which nbgrader links its rows
 
 
 @dataclass
@@ -53,7 +55,8 @@ def register(course: Course, assignment: Assignment) -> None:
         change_gradebook(course, save)
     except RuntimeError as error:
         raise GradingError(f"{error}: the assignment's cells were changed after grading began.\n"
-                           f"Either undo that, or drop its grades: `nbgrader db assignment remove {assignment.name} --force`.") from error
+                           "Undo that, or drop its grades: "
+                           f"`nbgrader db assignment remove {assignment.name} --force`.") from error
 
 
 def record(course: Course, assignment: Assignment, student: str, notebooks: dict[str, NotebookNode], notes: dict[str, list[Note]],

@@ -3,11 +3,13 @@
 import csv
 from pathlib import Path
 
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
 from grader.assignment import Assignment, Task
 from grader.grade import Row, Status
+from grader.notes import Kind
 
 COLOURS = {Status.GRADED: "green", Status.ATTENTION: "yellow", Status.NOT_SUBMITTED: "dim"}
 ORDER = [Status.ATTENTION, Status.GRADED, Status.NOT_SUBMITTED]
@@ -19,7 +21,7 @@ def in_order(rows: list[Row]) -> list[Row]:
 
 
 def worst_task(row: Row, tasks: list[Task]) -> Task | None:
-    """The task with the smallest share of its points, the first of several; None if all have full marks or nothing was handed in."""
+    """The first task with the smallest share of its points; None if all have full marks or nothing was handed in."""
     def share(task):
         return row.scores.get(task.number, 0) / (sum(task.points.values()) or 1)
     losing = [task for task in tasks if share(task) < 1]
@@ -27,30 +29,32 @@ def worst_task(row: Row, tasks: list[Task]) -> Task | None:
 
 
 def table(assignment: Assignment, rows: list[Row]) -> Table:
+    """Student, status, score, the score of each task (its points below its number), worst task."""
     tasks = assignment.tasks
-    out = Table(title=f"{assignment.name} · {points(assignment):g} points", title_justify="left", show_lines=False)
-    out.add_column("student", no_wrap=True)
+    out = Table(title=f"{assignment.name} · {points(assignment):g} points", title_justify="left", box=SIMPLE_HEAD)
+    out.add_column("student", overflow="fold", min_width=12)
     out.add_column("status", no_wrap=True)
-    out.add_column("score", justify="right")
+    out.add_column("score", justify="right", no_wrap=True)
     for task in tasks:
-        out.add_column(f"{task.number}\n/{sum(task.points.values()):g}", justify="right")
-    out.add_column("worst task")
-    out.add_column("remarks", max_width=60)
+        out.add_column(f"{task.number}\n/{sum(task.points.values()):g}", justify="right", no_wrap=True)
+    out.add_column("worst task", overflow="fold")
     for row in in_order(rows):
         worst = worst_task(row, tasks)
         handed_in = row.status is not Status.NOT_SUBMITTED
         cells = [f"{row.scores.get(task.number, 0):g}" if handed_in else "" for task in tasks]
         out.add_row(Text(row.student), Text(row.status, COLOURS[row.status]), f"{row.score:g}" if handed_in else "", *cells,
-                    Text(_heading(worst) if worst else ""),
-                    Text(remarks(row)))
+                    Text(_heading(worst) if worst else ""))
     return out
 
 
-def remarks(row: Row, most: int = 2) -> str:
-    """The remarks that matter most, for a line of the table; the CSV has them all."""
-    notes = sorted(row.notes, key=lambda note: not note.needs_attention)
-    texts = [note.text for note in notes[:most]]
-    return "; ".join(texts) + (f" (and {len(notes) - most} more)" if len(notes) > most else "")
+def remarks(rows: list[Row]) -> Text:
+    """Below the table: what there is to look at, and at whom. The CSV and the feedback have every remark."""
+    lines = Text()
+    for row in in_order(rows):
+        for note in (note for note in row.notes if note.needs_attention):
+            lines.append(f"{row.student}  ", "bold")
+            lines.append(f"{note.text}\n", "red" if note.kind is Kind.TAMPERING else "")
+    return lines
 
 
 def write_csv(path: Path, assignment: Assignment, rows: list[Row]) -> None:
@@ -63,7 +67,8 @@ def write_csv(path: Path, assignment: Assignment, rows: list[Row]) -> None:
     with open(path, "w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, _columns(assignment))
         writer.writeheader()
-        writer.writerows(sorted(lines.values(), key=lambda line: (ORDER.index(line["status"]), -float(line["score"]), line["student"])))
+        writer.writerows(sorted(lines.values(),
+                                key=lambda line: (ORDER.index(line["status"]), -float(line["score"]), line["student"])))
 
 
 def _columns(assignment: Assignment) -> list[str]:

@@ -7,6 +7,7 @@ nbgrader stops at: cells that are missing, moved, doubled, or whose metadata is 
 import copy
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import nbformat
@@ -46,7 +47,7 @@ def sanitise(content: bytes, master: Master) -> Sanitised:
         notes.append(look("the notebook holds none of the assignment's cells" if cells else "the notebook is empty"))
     _report_edits(cells, master, notes)
     cells = _restore(cells, master, notes)
-    _drop_tags(cells, notes)
+    _drop_tags(cells)
     notebook = new_notebook(cells=cells, metadata=copy.deepcopy(master.notebook.metadata))
     _renew_ids(notebook)
     return Sanitised(notebook, notes)
@@ -116,9 +117,10 @@ def _plain_cell(data: dict) -> NotebookNode:
         source = "".join(line for line in source if isinstance(line, str))
     if not isinstance(source, str):
         source = ""
+    source = source[:MAX_SOURCE].encode("utf-8", "replace").decode()      # half of a surrogate pair cannot be saved
     metadata = data.get("metadata")
     kind = data.get("cell_type")
-    cell = NEW_CELL.get(kind if isinstance(kind, str) else "", new_raw_cell)(source[:MAX_SOURCE].encode("utf-8", "replace").decode())
+    cell = NEW_CELL.get(kind if isinstance(kind, str) else "", new_raw_cell)(source)
     cell.metadata = nbformat.from_dict(metadata) if isinstance(metadata, dict) else NotebookNode()
     if isinstance(data.get("id"), str):
         cell.id = data["id"]
@@ -153,32 +155,37 @@ def _drop_doubles(cells: list[NotebookNode], notes: list[Note]) -> list[Notebook
 
     A doubled answer stays as an ordinary cell; a doubled check, which would run outside any task, goes.
     """
-    seen, kept = set(), []
+    seen, kept, doubled = set(), [], []
     for cell in reversed(cells):
         grade_id = _grade_id(cell)
         if grade_id in seen:
-            notes.append(repaired(f"{grade_id} was there more than once; the last one counts"))
+            doubled.append(grade_id)
             if utils.is_locked(cell):
                 continue
             del cell.metadata["nbgrader"]
         elif grade_id:
             seen.add(grade_id)
         kept.append(cell)
+    _note(notes, repaired, doubled, "cells were copies of others; the last of each counts")
     return kept[::-1]
 
 
 def _report_edits(cells: list[NotebookNode], master: Master, notes: list[Note]) -> None:
-    for cell in cells:
-        grade_id = _grade_id(cell)
-        if grade_id is None:
-            continue
-        if utils.is_grade(cell) and not utils.is_solution(cell):
-            if _squeeze(cell.source) != _squeeze(master.released[grade_id]):
-                notes.append(tampering(f"the check cell {grade_id} had been edited; the original was run"))
-            if SKIPPING_TAGS & set(_tags(cell)):
-                notes.append(tampering(f"the check cell {grade_id} carried a tag that skips it; it was run"))
-        elif utils.is_locked(cell) and _squeeze(cell.source) != _squeeze(master.released[grade_id]):
-            notes.append(repaired(f"{grade_id} had been edited; the original was put back"))
+    edited = {_grade_id(cell): cell for cell in cells if _grade_id(cell) and utils.is_locked(cell)
+              and _squeeze(cell.source) != _squeeze(master.released[_grade_id(cell)])}
+    skipping = [_grade_id(cell) for cell in cells if _is_check(cell) and SKIPPING_TAGS & set(_tags(cell))]
+    checks = [grade_id for grade_id, cell in edited.items() if _is_check(cell)]
+    prompts = [grade_id for grade_id in edited if grade_id not in checks]
+    _note(notes, tampering, checks, "check cells had been edited; the originals were run")
+    _note(notes, tampering, skipping, "check cells carried a tag that skips them; they were run")
+    _note(notes, repaired, prompts, "prompts had been edited; the originals were put back")
+
+
+def _note(notes: list[Note], kind: Callable[[str], Note], grade_ids: list[str], what: str) -> None:
+    """One remark for any number of cells, with the names of the first few."""
+    if grade_ids:
+        more = ", …" if len(grade_ids) > 3 else ""
+        notes.append(kind(f"{len(grade_ids)} {what} ({', '.join(grade_ids[:3])}{more})"))
 
 
 def _restore(cells: list[NotebookNode], master: Master, notes: list[Note]) -> list[NotebookNode]:
@@ -191,18 +198,21 @@ def _restore(cells: list[NotebookNode], master: Master, notes: list[Note]) -> li
         cells = [cell for cell in cells if not _is_check(cell)]
     restored = []
     for cell in cells:
-        original = master.cells.get(_grade_id(cell) or "")
-        if original is not None and utils.is_locked(cell):
-            cell = copy.deepcopy(original)
-        elif original is not None:      # an answer: the learner's text in the instructor's cell
-            cell = copy.deepcopy(original) | {"source": cell.source}
-        restored.append(nbformat.from_dict(cell))
+        original = copy.deepcopy(master.cells.get(_grade_id(cell) or ""))
+        if original is None:
+            restored.append(cell)
+        elif utils.is_locked(cell):
+            restored.append(original)
+        else:                           # an answer: the learner's text in the instructor's cell
+            original.source = cell.source
+            restored.append(original)
     return _add_missing(restored, master, moved, notes)
 
 
 def _add_missing(cells: list[NotebookNode], master: Master, moved: bool, notes: list[Note]) -> list[NotebookNode]:
     """Put missing locked cells before the next cell of the instructor's that is there, so that they follow the learner's work."""
     there = {_grade_id(cell): cell for cell in cells}
+    missing = [grade_id for grade_id in master.cells if grade_id not in there]
     successor = None
     for grade_id, original in reversed(master.cells.items()):
         if grade_id not in there and utils.is_locked(original):
@@ -210,23 +220,20 @@ def _add_missing(cells: list[NotebookNode], master: Master, moved: bool, notes: 
             at = len(cells) if successor is None else next(i for i, cell in enumerate(cells) if cell is successor)
             cells.insert(at, added)
             there[grade_id] = added
-            if utils.is_grade(original) and not moved:
-                notes.append(repaired(f"the check cell {grade_id} was missing; it was put back"))
-        elif grade_id not in there and utils.is_solution(original):
-            notes.append(look(f"the answer cell {grade_id} is missing"))
         if grade_id in there and not (moved and not _is_check(there[grade_id])):
             successor = there[grade_id]
+    if not moved and len(missing) < len(master.cells):      # else: said already
+        _note(notes, repaired, [i for i in missing if _is_check(master.cells[i])], "check cells were missing; they were put back")
+        _note(notes, look, [i for i in missing if utils.is_solution(master.cells[i])], "answer cells are missing")
     return cells
 
 
-def _drop_tags(cells: list[NotebookNode], notes: list[Note]) -> None:
+def _drop_tags(cells: list[NotebookNode]) -> None:
     """Tags that keep a cell from running, or from failing, have no say in grading."""
     for cell in cells:
         tags = _tags(cell)
         if SKIPPING_TAGS & set(tags):
             cell.metadata["tags"] = [tag for tag in tags if tag not in SKIPPING_TAGS]
-            if "skip-execution" in tags:
-                notes.append(repaired("a cell carried the tag skip-execution; it was run"))
 
 
 def _renew_ids(notebook: NotebookNode) -> None:

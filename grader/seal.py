@@ -1,13 +1,13 @@
 """Keeps check cells honest inside a kernel that also ran the learner's code.
 
-Before the first cell a `Seal` notes what the functions and classes that grading relies on look like. Around each check cell it puts
-back whatever was replaced since, and listens to `course.check` itself: which `check` lines passed, and how many `task` blocks ran to
-their end. The verdict goes back to the executor beside the cell's reply, under a number that only the executor knows; outputs, which
-the learner's code can forge, decide nothing.
+Before the first cell a `Seal` notes what the functions and classes that grading relies on look like. Around each check cell it
+puts back whatever was replaced since, and listens to `course.check` itself: which `check` lines passed, and how many `task`
+blocks ran to their end. The verdict goes back to the executor beside the cell's reply, under a number that only the executor
+knows; outputs, which the learner's code can forge, decide nothing.
 
-This makes cheating conspicuous, not impossible: code in the same process that knows this file can reach this object. What it does not
-see: changes made and undone by a thread while the check runs, and C-level memory tricks. Reading files, the network and other
-processes are the sandbox's concern, not this file's.
+This makes cheating conspicuous, not impossible: code in the same process that knows this file can reach this object, or read the
+wanted value from the frame of the check that calls it. What it does not see either: changes made and undone by a thread while the
+check runs, and C-level memory tricks. Reading files, the network and other processes are a sandbox's concern, not this file's.
 """
 
 import ast
@@ -17,9 +17,10 @@ import sys
 import threading
 from types import BuiltinFunctionType, FunctionType, ModuleType
 
-MACHINERY = ("IPython.core.interactiveshell", "IPython.core.displayhook", "IPython.core.compilerop", "IPython.core.inputtransformer2",
-             "ipykernel.zmqshell", "ipykernel.displayhook", "ipykernel.ipkernel", "ipykernel.kernelbase", "ipykernel.iostream",
-             "builtins", "ast", "json", "time", "threading", "socket", "functools", "contextvars", "linecache", "grader.kernel")
+MACHINERY = ("IPython.core.interactiveshell", "IPython.core.displayhook", "IPython.core.compilerop",
+             "IPython.core.inputtransformer2", "ipykernel.zmqshell", "ipykernel.displayhook", "ipykernel.ipkernel",
+             "ipykernel.kernelbase", "ipykernel.iostream", "grader.kernel", "grader.seal",
+             "builtins", "ast", "json", "time", "threading", "socket", "functools", "contextvars", "linecache")
 NOT_GUARDED = {"input", "_", "__annotations__", "__doc__"}      # ipykernel swaps `input` around every cell
 SHELL_PARTS = ("displayhook", "display_pub", "display_trap", "events", "compile", "input_transformer_manager", "user_module")
 DESCRIPTORS = FunctionType | BuiltinFunctionType | classmethod | staticmethod | property
@@ -92,8 +93,8 @@ class Seal:
                 setattr(shell, name, part)
                 found.append(f"shell.{name}")
         for part in (shell, *self.shell_parts.values()):     # methods that an instance hides
-            for name in [name for name in vars(part) if callable(vars(type(part)).get(name) or _inherited(part, name))
-                         and isinstance(vars(part)[name], FunctionType)]:
+            for name in [name for name in vars(part) if isinstance(vars(part)[name], FunctionType)
+                         and callable(getattr(type(part), name, None))]:
                 del vars(part)[name]
                 found.append(f"{type(part).__name__}.{name}")
         for owner, name, items in self.shell_lists:
@@ -156,7 +157,7 @@ class Seal:
 
 
 def _places(module: ModuleType):
-    """(owner, attribute, value, name) for each function and class of a module, each method of those classes, each function's code."""
+    """(owner, attribute, value, name): a module's functions and classes, the classes' methods, and the code of all of these."""
     for attribute, value in list(vars(module).items()):
         if attribute in NOT_GUARDED or not isinstance(value, FunctionType | BuiltinFunctionType | type):
             continue
@@ -200,10 +201,6 @@ def _put_back(owner, attribute: str, value) -> bool:
 def _remove(owner: type, name: str) -> str:
     delattr(owner, name)
     return f"{owner.__module__}.{owner.__qualname__}.{name}"
-
-
-def _inherited(part, name: str):
-    return getattr(type(part), name, None)
 
 
 def _hook_lists(shell):
