@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from grader import collect, demo, report
 from grader.assignment import Assignment, Course
 from grader.execute import Limits
-from grader.grade import Row, Status, grade
+from grader.grade import Row, Status, grade_class
 from grader.notes import GradingError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -27,7 +27,7 @@ ROOT = Path(__file__).resolve().parent.parent
 @click.option("--demo", "make_demo", is_flag=True, help="Make a class of invented students with every trouble, and grade it.")
 @click.option("--timeout", default=30.0, show_default=True, type=click.FloatRange(1), help="Seconds for one cell.")
 @click.option("--root", default=ROOT, type=click.Path(path_type=Path, exists=True, file_okay=False), hidden=True)
-def main(assignment: str, jobs: int, only: tuple[str, ...], make_demo: bool, timeout: float, root: Path) -> None:
+def grade(assignment: str, jobs: int, only: tuple[str, ...], make_demo: bool, timeout: float, root: Path) -> None:
     """Grade the submissions in grader/submitted/<student>/<ASSIGNMENT>/.
 
     Scores go to nbgrader's gradebook, a page per student to grader/feedback/, the table to grader/reports/<ASSIGNMENT>.csv.
@@ -69,7 +69,7 @@ def _with_progress(console, course, assignment, students, jobs, limits) -> tuple
     rows: list[Row] = []
     columns = (TextColumn("grading"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"), TimeElapsedColumn(),
                TextColumn("left"), TimeRemainingColumn())
-    with Progress(*columns, console=console) as progress, closing(grade(course, assignment, students, jobs, limits)) as graded:
+    with Progress(*columns, console=console) as progress, closing(grade_class(course, assignment, students, jobs, limits)) as graded:
         bar = progress.add_task("grading", total=len(students), rate="")
         try:
             for row in graded:
@@ -93,4 +93,4 @@ def _say(console: Console, course: Course, assignment: Assignment, rows: list[Ro
 
 
 if __name__ == "__main__":
-    main()
+    grade()

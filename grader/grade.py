@@ -50,8 +50,8 @@ class Prepared:
         return all(name in self.executed for name in self.to_run)
 
 
-def grade(course: Course, assignment: Assignment, students: list[str], workers: int = 2,
-          limits: Limits | None = None) -> Iterator[Row]:
+def grade_class(course: Course, assignment: Assignment, students: list[str], workers: int = 2,
+                limits: Limits | None = None) -> Iterator[Row]:
     """Grade these students, and yield each one's row as it is recorded. A bad submission never stops the others.
 
     Raises GradingError if the gradebook cannot take the assignment. Closing the iterator stops the workers; what was
