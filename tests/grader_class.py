@@ -1,4 +1,19 @@
-"""A small assignment, and a course folder that holds it."""
+"""A small assignment, and a course folder that holds it and a class that hands it in."""
+
+import copy
+import hashlib
+import shutil
+from pathlib import Path
+
+import nbformat
+from grader_hostile import ATTACKS, INTRUDERS
+
+from course.build import build
+from grader import demo
+from grader.assignment import Assignment, Course
+
+ROOT = Path(__file__).resolve().parent.parent
+NAME = "90_small"
 
 SOURCE = r'''
 # ---
@@ -91,3 +106,42 @@ with task("9.3"):
         file.write("")
     check("no words in an empty file", got=words("hidden_empty_file.txt"), want=0)
 '''
+
+
+def make_course(root: Path) -> Course:
+    """A course folder with the small assignment, built."""
+    source = root / "sources/assignments" / NAME / "small.py"
+    source.parent.mkdir(parents=True)
+    source.write_text(SOURCE.lstrip(), encoding="utf-8")
+    shutil.copy(ROOT / "nbgrader_config.py", root)
+    build(root)
+    return Course.at(root)
+
+
+def hand_in_hostile(course: Course, assignment: Assignment) -> list[str]:
+    """A folder per attack; returns the students."""
+    solved = demo.solved(course, assignment)["small"]
+    for name, text in (ATTACKS | INTRUDERS).items():
+        notebook = copy.deepcopy(solved)
+        demo.unsolve(notebook, assignment, "small", keep=0)
+        demo.answers(notebook)[0].source = text
+        hand_in(course, f"hostile {name}", notebook)
+    return [f"hostile {name}" for name in ATTACKS | INTRUDERS]
+
+
+def hand_in(course: Course, student: str, notebook, **files: str) -> None:
+    """Write a submission of the small assignment."""
+    folder = course.folder("submitted", student, NAME)
+    folder.mkdir(parents=True)
+    nbformat.write(notebook, folder / "small.ipynb")
+    for name, text in files.items():
+        path = folder / name.replace("__", "/")
+        path = path.with_suffix(".py" if "/" in str(path.relative_to(folder)) else ".txt")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+
+def fingerprint(folder: Path) -> dict[str, str]:
+    """SHA-256 of every file below a folder."""
+    return {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+            for path in sorted(folder.rglob("*")) if path.is_file()}
