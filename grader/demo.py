@@ -192,7 +192,7 @@ def utf16(path, notebook, assignment):
 
 @demo("loud")
 def loud(path, notebook, assignment):
-    notebook.cells.insert(0, new_code_cell("for line in range(20_000):\n    print(line, 80 * "much ado ")"))
+    notebook.cells.insert(0, new_code_cell("for line in range(20_000):\n    print(line, 80 * 'much ado ')"))
     nbformat.write(notebook, path)
 
 
