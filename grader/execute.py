@@ -216,11 +216,16 @@ def settle(cell: NotebookNode, reply: dict | None, number: str, notes: list[Note
     elif content.get("status") != "ok":
         cell.outputs = [output for output in cell.outputs if output.output_type != "execute_result"]
     else:
-        for output in cell.outputs:
-            if output.output_type == "error":          # shown by something else than the cell
-                output.update(new_output("stream", name="stdout", text="\n".join(output.traceback)))
-            elif output.output_type == "stream":
-                output.name = "stdout"                 # a warning is no failure
+        cell.outputs = [_believed(output) for output in cell.outputs]
+
+
+def _believed(output: NotebookNode) -> NotebookNode:
+    """An output of a check that passed, as plain text where nbgrader would read a failure in it."""
+    if output.output_type == "error":              # shown by something else than the cell
+        return new_output("stream", name="stdout", text="\n".join(output.traceback))
+    if output.output_type == "stream":             # a warning on stderr is no failure
+        return new_output("stream", name="stdout", text=output.text)
+    return output
 
 
 def _trouble(source: str, verdict: dict, number: str, ended_well: bool) -> str:

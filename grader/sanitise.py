@@ -48,9 +48,8 @@ def sanitise(content: bytes, master: Master) -> Sanitised:
     _report_edits(cells, master, notes)
     cells = _restore(cells, master, notes)
     _drop_tags(cells)
-    notebook = new_notebook(cells=cells, metadata=copy.deepcopy(master.notebook.metadata))
-    _renew_ids(notebook)
-    return Sanitised(notebook, notes)
+    _renew_ids(cells)
+    return Sanitised(new_notebook(cells=cells, metadata=copy.deepcopy(master.notebook.metadata)), notes)
 
 
 # ── reading ─────────────────────────────────────────────────────────────────────────────────────────────
@@ -76,7 +75,8 @@ def read_notebook(content: bytes) -> NotebookNode:
         raise Unreadable("it is JSON, but its cells are not a list")
     if len(raw) > MAX_CELLS:
         raise Unreadable(f"it has {len(raw)} cells; at most {MAX_CELLS} are read")
-    return new_notebook(cells=[_plain_cell(cell) for cell in raw if isinstance(cell, dict)])
+    cells = [_plain_cell(cell) for cell in raw if isinstance(cell, dict)]
+    return NotebookNode(cells=cells, metadata=NotebookNode(), nbformat=4, nbformat_minor=5)     # not valid yet: ids may repeat
 
 
 def grade_ids(notebook: NotebookNode) -> set[str]:
@@ -121,7 +121,11 @@ def _plain_cell(data: dict) -> NotebookNode:
     metadata = data.get("metadata")
     kind = data.get("cell_type")
     cell = NEW_CELL.get(kind if isinstance(kind, str) else "", new_raw_cell)(source)
-    cell.metadata = nbformat.from_dict(metadata) if isinstance(metadata, dict) else NotebookNode()
+    if isinstance(metadata, dict):       # the rest of it is the front end's and may be anything
+        cell.metadata = nbformat.from_dict({key: metadata[key] for key in ("nbgrader", "tags") if key in metadata})
+    cell.metadata["tags"] = _tags(cell)
+    if not cell.metadata["tags"]:
+        del cell.metadata["tags"]
     if isinstance(data.get("id"), str):
         cell.id = data["id"]
     return cell
@@ -166,7 +170,7 @@ def _drop_doubles(cells: list[NotebookNode], notes: list[Note]) -> list[Notebook
         elif grade_id:
             seen.add(grade_id)
         kept.append(cell)
-    _note(notes, repaired, doubled, "cells were copies of others; the last of each counts")
+    _note(notes, repaired, "cells that are there more than once, the last counts", doubled)
     return kept[::-1]
 
 
@@ -176,16 +180,16 @@ def _report_edits(cells: list[NotebookNode], master: Master, notes: list[Note]) 
     skipping = [_grade_id(cell) for cell in cells if _is_check(cell) and SKIPPING_TAGS & set(_tags(cell))]
     checks = [grade_id for grade_id, cell in edited.items() if _is_check(cell)]
     prompts = [grade_id for grade_id in edited if grade_id not in checks]
-    _note(notes, tampering, checks, "check cells had been edited; the originals were run")
-    _note(notes, tampering, skipping, "check cells carried a tag that skips them; they were run")
-    _note(notes, repaired, prompts, "prompts had been edited; the originals were put back")
+    _note(notes, tampering, "edited check cells, the originals were run", checks)
+    _note(notes, tampering, "check cells with a tag that skips them, they were run", skipping)
+    _note(notes, repaired, "edited prompts, the originals were put back", prompts)
 
 
-def _note(notes: list[Note], kind: Callable[[str], Note], grade_ids: list[str], what: str) -> None:
+def _note(notes: list[Note], kind: Callable[[str], Note], what: str, grade_ids: list[str]) -> None:
     """One remark for any number of cells, with the names of the first few."""
     if grade_ids:
-        more = ", …" if len(grade_ids) > 3 else ""
-        notes.append(kind(f"{len(grade_ids)} {what} ({', '.join(grade_ids[:3])}{more})"))
+        more = f" and {len(grade_ids) - 3} more" if len(grade_ids) > 3 else ""
+        notes.append(kind(f"{what}: {', '.join(grade_ids[:3])}{more}"))
 
 
 def _restore(cells: list[NotebookNode], master: Master, notes: list[Note]) -> list[NotebookNode]:
@@ -223,8 +227,8 @@ def _add_missing(cells: list[NotebookNode], master: Master, moved: bool, notes: 
         if grade_id in there and not (moved and not _is_check(there[grade_id])):
             successor = there[grade_id]
     if not moved and len(missing) < len(master.cells):      # else: said already
-        _note(notes, repaired, [i for i in missing if _is_check(master.cells[i])], "check cells were missing; they were put back")
-        _note(notes, look, [i for i in missing if utils.is_solution(master.cells[i])], "answer cells are missing")
+        _note(notes, repaired, "missing check cells, put back", [i for i in missing if _is_check(master.cells[i])])
+        _note(notes, look, "missing answer cells", [i for i in missing if utils.is_solution(master.cells[i])])
     return cells
 
 
@@ -236,9 +240,9 @@ def _drop_tags(cells: list[NotebookNode]) -> None:
             cell.metadata["tags"] = [tag for tag in tags if tag not in SKIPPING_TAGS]
 
 
-def _renew_ids(notebook: NotebookNode) -> None:
+def _renew_ids(cells: list[NotebookNode]) -> None:
     """Cell ids as `build` makes them: the grade id, or the position; nbformat wants them unique and short."""
-    for position, cell in enumerate(notebook.cells):
+    for position, cell in enumerate(cells):
         cell.id = (_grade_id(cell) or f"cell-{position}")[:64]
 
 

@@ -32,10 +32,11 @@ DEMO = {   # student → (score of 8, status)
     "missing-check": (8, "graded"), "moved": (8, "graded"), "skipping": (0, "needs attention"), "empty": (0, "needs attention"),
     "not-utf8": (8, "graded"), "utf16": (8, "graded"), "loud": (8, "graded"), "Zoë Ångström (2)": (8, "graded"),
     "warns": (8, "graded"), "two-files": (8, "needs attention")}
-HONEST = ["demo-perfect", "demo-half", "demo-unsolved", "demo-Zoë Ångström (2)"]
+HONEST = ["demo-perfect", "demo-half", "demo-unsolved"]
 SECRETS = ("secret_number_of_apples", "untold_store", "hidden_empty_file")      # names in the code of hidden checks
 # Wrong answers rather than attacks on the grading: no points, and nothing to report.
-JUST_WRONG = {"always equal", "int that equals", "own check", "cleared output", "sys.exit", "raises what it likes"}
+JUST_WRONG = {"always equal", "int that equals", "own check", "cleared output", "sys.exit", "raises what it likes", "leaves a process"}
+pytestmark = pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SAWarning")     # nbgrader's own
 
 
 @dataclass
@@ -141,7 +142,7 @@ def test_remarks_say_what_happened(graded):
     remarks = {student: row["remarks"] for student, row in graded.rows.items()}
     assert "Copy of small (1).ipynb" in remarks["demo-renamed"]
     assert "not valid JSON" in remarks["demo-corrupt"]
-    assert "[tampering] 6 check cells had been edited" in remarks["demo-tampered"]
+    assert "[tampering] edited check cells, the originals were run: double_check_1" in remarks["demo-tampered"]
     assert "ended the kernel" in remarks["demo-crash"]
     assert "did not finish in 4 seconds" in remarks["demo-endless"]
     assert "its worker process was killed" in remarks["hostile ends its worker"]
@@ -222,7 +223,7 @@ def test_grading_again_changes_nothing(graded):
 def _nbgrader(course, *words):
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     return subprocess.run([sys.executable, "-m", "nbgrader", *words], cwd=course.root, env=environment, capture_output=True,
-                          text=True, timeout=200)
+                          text=True, timeout=200, check=False)
 
 
 def test_stock_nbgrader_gives_the_same_scores_on_the_same_folders(graded, tmp_path):
@@ -253,7 +254,10 @@ def test_ctrl_c_leaves_a_whole_gradebook_and_no_process(tmp_path):
     solved = demo.solved(course, assignment)["small"]
     for number in range(6):
         hand_in(course, f"student{number}", solved)
-    run = subprocess.Popen([sys.executable, "-m", "grader.cli", NAME, "--root", str(course.root), "-j", "1"], cwd=ROOT,
+    # A test run in the background inherits an ignored SIGINT; a person at a terminal does not.
+    program = ("import runpy, signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+               "runpy.run_module('grader.cli', run_name='__main__')")
+    run = subprocess.Popen([sys.executable, "-c", program, NAME, "--root", str(course.root), "-j", "1"], cwd=ROOT,
                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True)
     until = time.monotonic() + 60
     while not course.folder("feedback", "student0", NAME).exists() and time.monotonic() < until:
