@@ -52,10 +52,10 @@ def run(console: Console, root: Path, name: str, jobs: int, only: list[str], mak
     if make_demo:
         demo.make(course, assignment)
     known = collect.students(course)
-    students = only or [student for student in known if demo.is_demo(course, student) == make_demo or not make_demo]
+    students = only or [student for student in known if not make_demo or demo.is_demo(course, student)]
     submitted = course.nbgrader().submitted_directory
     if unknown := [student for student in students if student not in known]:
-        raise GradingError(f"no folder {submitted}/{unknown[0]}; there are: {', '.join(known) or 'none'}")
+        raise GradingError(f"no student {unknown[0]!r}; there are: {', '.join(known) or 'none'}")
     if not students:
         raise GradingError(f"no submissions: put them into {submitted}/<student>/{name}/")
     rows, done = _with_progress(console, course, assignment, students, jobs, limits)

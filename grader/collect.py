@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from nbgrader.api import Gradebook
+
 from grader.assignment import Assignment, Course, Master, read_files
 from grader.notes import Note, look, repaired
 from grader.sanitise import Unreadable, grade_ids, read_notebook
@@ -25,9 +27,18 @@ class Submission:
 
 
 def students(course: Course) -> list[str]:
-    """Everybody who has a folder under submitted/, for any assignment: the class as far as it is known there."""
+    """The class: everybody with a folder under submitted/, for any assignment, and everybody in the gradebook."""
     submitted = course.root / course.nbgrader().submitted_directory
-    return sorted(path.name for path in submitted.glob("*") if path.is_dir() and not path.name.startswith("."))
+    with_folder = {path.name for path in submitted.glob("*") if path.is_dir() and not path.name.startswith(".")}
+    return sorted(with_folder | _in_gradebook(course))
+
+
+def _in_gradebook(course: Course) -> set[str]:
+    url = course.nbgrader().db_url
+    if url.startswith("sqlite:///") and not Path(url.removeprefix("sqlite:///")).exists():
+        return set()
+    with Gradebook(url, course.nbgrader().course_id) as gradebook:
+        return {student.id for student in gradebook.students}
 
 
 def collect(course: Course, assignment: Assignment, student: str) -> Submission:
