@@ -1,5 +1,6 @@
 """A whole class: collect → sanitise → execute → record → feedback, one row of the report per student."""
 
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -14,6 +15,8 @@ from grader.execute import Executed, Job, Limits, fail
 from grader.notes import Note, look, tampering
 from grader.record import record, register
 from grader.sanitise import Sanitised, sanitise
+
+LOG = logging.getLogger(__name__)
 
 
 class Status(StrEnum):
@@ -58,21 +61,40 @@ def grade_class(course: Course, assignment: Assignment, students: list[str], wor
     yielded stays.
     """
     register(course, assignment)
-    waiting, jobs = {}, {}
-    for student in students:
-        prepared = prepare(course, assignment, student)
-        if prepared.submission.empty:
-            yield Row(student, Status.NOT_SUBMITTED)
-        elif not prepared.to_run:
-            yield finish(course, assignment, prepared)
-        else:
-            waiting[student] = prepared
-            for name in prepared.to_run:
-                jobs[student, name] = make_job(assignment, prepared, name, limits or Limits())
-    for (student, name), result in pool.run_all(jobs, workers):
+    waiting: dict[str, Prepared] = {}
+    ready: list[Row] = []                 # rows of students with nothing to run
+
+    def jobs() -> Iterator[tuple[tuple[str, str], Job]]:
+        for student in students:
+            try:
+                prepared = prepare(course, assignment, student)
+                if prepared.submission.empty:
+                    ready.append(Row(student, Status.NOT_SUBMITTED))
+                elif not prepared.to_run:
+                    ready.append(finish(course, assignment, prepared))
+                else:
+                    waiting[student] = prepared
+                    for name in prepared.to_run:
+                        yield (student, name), make_job(assignment, prepared, name, limits or Limits())
+            except Exception as error:
+                ready.append(_failed(student, error))
+
+    for (student, name), result in pool.run_all(jobs(), workers):
         waiting[student].executed[name] = result
         if waiting[student].complete:
-            yield finish(course, assignment, waiting.pop(student))
+            try:
+                yield finish(course, assignment, waiting.pop(student))
+            except Exception as error:
+                yield _failed(student, error)
+        while ready:
+            yield ready.pop()
+    yield from ready
+
+
+def _failed(student: str, error: Exception) -> Row:
+    """The grader's own failure on one submission; the others go on."""
+    LOG.error("%s could not be graded", student, exc_info=error)
+    return Row(student, Status.ATTENTION, notes=[look(f"the grader itself failed: {type(error).__name__}: {error}")])
 
 
 def prepare(course: Course, assignment: Assignment, student: str) -> Prepared:

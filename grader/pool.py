@@ -10,8 +10,8 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, TimeoutError, as_completed
+from collections.abc import Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, ThreadPoolExecutor, TimeoutError, wait
 from concurrent.futures.process import BrokenProcessPool
 
 from grader.execute import Executed, Job, end_children, execute
@@ -24,8 +24,11 @@ class JobLost(Exception):
     """A job ended without a result; the message says why."""
 
 
-def run_all(jobs: dict[str, Job], workers: int = 2) -> Iterator[tuple[str, Executed | JobLost]]:
-    """(name, result) of each job, as they are done. Stop early by closing the iterator: the workers are then ended."""
+def run_all(jobs: Iterable[tuple[str, Job]], workers: int = 2) -> Iterator[tuple[str, Executed | JobLost]]:
+    """(name, result) of each job, as they are done. Jobs are taken as workers need them, not all at once.
+
+    Stop early by closing the iterator: the workers are then ended.
+    """
     local, made, stopping = threading.local(), [], threading.Event()
 
     def run(job: Job) -> Executed:
@@ -42,17 +45,26 @@ def run_all(jobs: dict[str, Job], workers: int = 2) -> Iterator[tuple[str, Execu
             killed = isinstance(error, BrokenProcessPool)
             raise JobLost("its worker process was killed" if killed else "its worker hung") from error
 
-    threads = ThreadPoolExecutor(workers)
+    threads, pending = ThreadPoolExecutor(workers), {}
     try:
-        futures = {threads.submit(run, job): name for name, job in jobs.items()}
-        for future in as_completed(futures):
-            error = future.exception()
-            yield futures[future], future.result() if error is None else _lost(error)
+        for name, job in jobs:
+            pending[threads.submit(run, job)] = name
+            if len(pending) > 2 * workers:
+                yield from _done(pending)
+        while pending:
+            yield from _done(pending)
     finally:
         stopping.set()
         for worker in made:
             _end(worker)
         threads.shutdown(cancel_futures=True)
+
+
+def _done(pending: dict[Future, str]) -> Iterator[tuple[str, Executed | JobLost]]:
+    """Wait for at least one job; take those that are done out of `pending`."""
+    for future in wait(pending, return_when=FIRST_COMPLETED).done:
+        error = future.exception()
+        yield pending.pop(future), future.result() if error is None else _lost(error)
 
 
 def _lost(error: BaseException) -> JobLost:

@@ -2,6 +2,7 @@
 
 import shutil
 import sqlite3
+import sys
 from contextlib import closing
 
 import pytest
@@ -13,9 +14,9 @@ from nbgrader.api import Gradebook
 from grader import demo, report
 from grader.assignment import Assignment, Course
 from grader.cli import grade
-from grader.execute import expected, settle
+from grader.execute import Executed, expected, settle
 from grader.feedback import HideChecks
-from grader.grade import Row, Status
+from grader.grade import Row, Status, grade_class
 from grader.notes import GradingError
 from grader.record import change_gradebook, register
 
@@ -158,6 +159,34 @@ def test_a_traceback_from_a_hidden_check_is_one_line():
     notebook = new_notebook(cells=[new_code_cell(HIDDEN, outputs=[error])])
     shown, _ = HideChecks().preprocess(notebook, {})
     assert shown.cells[0].outputs[0].traceback == ["NameError: no double"]
+
+
+# ── one bad submission never stops the others ───────────────────────────────────────────────────────────
+
+
+def _instantly(jobs, workers):
+    """Stands in for the pool: every check passes."""
+    for name, job in jobs:
+        yield name, Executed(job.notebook, [], 0.0)
+
+
+@pytest.mark.parametrize("broken", ["grader.feedback.make_feedback", "grader.collect.read_files", "grader.grade.record"])
+def test_a_failure_of_the_grader_costs_one_row(course, assignment, monkeypatch, broken):
+    for student in ("ann", "bob", "eve"):
+        hand_in(course, student, demo.solved(course, assignment)["small"])
+    module, _, function = broken.rpartition(".")
+    genuine = getattr(sys.modules[module], function)
+
+    def fails_for_bob(*args):
+        if "bob" in str(args[:3]):
+            raise OSError("disk full")
+        return genuine(*args)
+
+    monkeypatch.setattr(broken, fails_for_bob)
+    monkeypatch.setattr("grader.pool.run_all", _instantly)
+    rows = {row.student: row for row in grade_class(course, assignment, ["ann", "bob", "eve"])}
+    assert {student: row.status for student, row in rows.items()} == {"ann": "graded", "bob": "needs attention", "eve": "graded"}
+    assert rows["ann"].score == rows["eve"].score == 8 and "disk full" in rows["bob"].notes[0].text
 
 
 # ── report and command ──────────────────────────────────────────────────────────────────────────────────
