@@ -1,0 +1,12 @@
+"""Grading a class: sanitise → execute → record.
+
+    collect    which file is whose notebook
+    sanitise   a readable copy of it whose check cells are the instructor's
+    execute    that copy with outputs: notebook in, notebook out, no gradebook in reach
+    record     scores and comments into nbgrader's gradebook, by nbgrader's own steps
+    feedback   a page for the student
+    report     a table and a CSV for the instructor
+
+`grade.py` joins them; `python -m course grade` is in `cli.py`. nbgrader stays the format: its own commands and Formgrader work
+on the same folders (see nbgrader_config.py).
+"""
