@@ -21,10 +21,23 @@ from contextlib import contextmanager
 
 import redis
 
-# An actor that sends nothing and uses no processor time for QUIET looks is sleeping or blocked: others go on.
+# An actor that sends nothing and does not run for QUIET looks is sleeping or blocked: others go on.
 LOOK = 0.004  # seconds between two looks
 QUIET = 5  # looks, about 20 ms in all
 BUSY = 200_000  # nanoseconds of processor time between two looks: more than waking up and sleeping again
+# Commands that may wait for another actor. The reply to any other is waited for, however busy the machine is.
+BLOCKING = {
+    "BLMOVE",
+    "BLMPOP",
+    "BLPOP",
+    "BRPOP",
+    "BRPOPLPUSH",
+    "BZMPOP",
+    "BZPOPMAX",
+    "BZPOPMIN",
+    "WAIT",
+    "WAITAOF",
+}
 
 _here = threading.local()  # .schedule and .name, in an actor's thread
 
@@ -83,7 +96,7 @@ class Crowd:
 
     def run_each(self, functions, order=None):
         """Call functions[i](r) in actor i, each with its own client; see race()."""
-        schedule = Schedule(self.names, order)
+        schedule = Schedule(self.names, order, self.server.front.thread_id)
         self.schedule = schedule.steps
         outcomes = [None] * len(functions)
         work = zip(self.names, functions, self._clients, strict=True)
@@ -142,6 +155,7 @@ class Turn:
         self.grant = grant  # called when it is this step's turn
         self.last = last
         self.over = False
+        self.may_block = True
 
 
 class CommandTurn(Turn):
@@ -150,6 +164,7 @@ class CommandTurn(Turn):
     def __init__(self, command, loop):
         self._granted = loop.create_future()
         super().__init__(_describe(command), lambda: loop.call_soon_threadsafe(self._go))
+        self.may_block = command.name in BLOCKING or "BLOCK" in map(str.upper, map(str, command.args[:5]))
 
     def _go(self):
         if not self._granted.done():
@@ -162,13 +177,14 @@ class CommandTurn(Turn):
 class Schedule:
     """Decides whose step is next. It is the gate of the server (arrive, leave) and of slow()."""
 
-    def __init__(self, names, order=None):
+    def __init__(self, names, order=None, server_thread=None):
         self.steps = []
         self._order = deque(order or ())
         self._waiting = {name: deque() for name in names}  # the turns that each actor waits for
         self._serving = {}  # name -> the step granted last, for the error message
         self._alive = list(names)
         self._clocks = {}  # name -> its thread's processor clock, where the system has one
+        self._threads = {"": server_thread}  # name -> the system's number of its thread
         self._events = 0
         self._open = False
         self._changed = threading.Condition()
@@ -194,6 +210,7 @@ class Schedule:
 
     def begin(self, name):
         """An actor starts."""
+        self._threads[name] = threading.get_native_id()
         if hasattr(time, "pthread_getcpuclockid"):  # Linux; elsewhere only commands are signs of life
             self._clocks[name] = time.pthread_getcpuclockid(threading.get_ident())
 
@@ -201,6 +218,7 @@ class Schedule:
         """An actor has returned or raised."""
         with self._event():
             self._clocks.pop(name, None)
+            self._threads.pop(name, None)
             self._alive.remove(name)
 
     @contextmanager
@@ -224,7 +242,7 @@ class Schedule:
             self._until(lambda: all(self._waiting[name] for name in self._alive), deadline)
             for name, turn in self._round():
                 self._grant(name, turn)
-                self._until(lambda turn=turn: turn.over, deadline, anyone=False)
+                self._until(lambda turn=turn: turn.over, deadline, after=turn)
 
     def open(self):
         """Grant every turn, now and later."""
@@ -253,17 +271,22 @@ class Schedule:
         self.steps.append((name, turn.what))
         turn.grant()
 
-    def _until(self, reached, deadline, anyone=True):
-        """Wait until `reached()`, or until all is quiet (with `anyone`: and somebody waits for a turn)."""
+    def _until(self, reached, deadline, after=None):
+        """Wait until `reached()`, or until all is quiet and somebody waits for a turn.
+
+        `after` is the step just granted: when it may block, quiet alone is enough; otherwise it must end.
+        """
         quiet, events, used = 0, None, 0
         with self._changed:
             while self._alive and not reached():
                 if time.monotonic() > deadline:
                     raise TimeoutError(self._who_waits())
                 used, before = self._processor_time(), used
-                quiet = quiet + 1 if self._events == events and used - before < BUSY else 0
+                alive = self._events != events or used - before >= BUSY or self._anyone_runs()
+                quiet = 0 if alive else quiet + 1
                 events = self._events
-                if quiet >= QUIET and (not anyone or any(self._waiting.values())):
+                go_on = after.may_block if after else any(self._waiting.values())
+                if quiet >= QUIET and go_on:
                     return
                 self._changed.wait(LOOK)
 
@@ -275,6 +298,18 @@ class Schedule:
             except OSError:  # the thread has just ended
                 continue
         return total
+
+    def _anyone_runs(self):
+        """Return whether a thread runs, or would if a busy machine let it. Only Linux tells."""
+        for number in list(self._threads.values()):
+            try:
+                with open(f"/proc/self/task/{number}/stat", "rb") as file:
+                    state = file.read().rpartition(b")")[2].split()[0]
+            except OSError:  # another system, or the thread has just ended
+                continue
+            if state != b"S":
+                return True
+        return False
 
     def _wait_for(self, name, turn):
         with self._event():

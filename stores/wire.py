@@ -57,6 +57,11 @@ class Front:
         self.run(self._listen())
         return self
 
+    @property
+    def thread_id(self):
+        """The system's number of the front's thread."""
+        return self._thread.native_id
+
     def run(self, coroutine, seconds=10):
         """Run a coroutine in the front's thread and return its result."""
         return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(seconds)
