@@ -339,6 +339,46 @@ def herd(loads: Mapping[str, Sequence[int]]) -> Picture:
     return figure
 
 
+@styled
+def round_trips(sizes: Sequence[int], seconds: Mapping[str, Sequence[float]]) -> Picture:
+    """How long a job of `sizes[i]` keys takes, a line for each way to do it: {"a GET each": [0.001, ...], "one MGET": [...]}."""
+    slowest, fastest = (choose(times[-1] for times in seconds.values()) for choose in (max, min))
+    figure = new_picture(8, 3.2)
+    axes = figure.subplots()
+    for name, times in seconds.items():
+        axes.plot(sizes, [1000 * time for time in times], "o-", markersize=4, label=name)
+    axes.set_title(f"{whole(sizes[-1])} keys: {whole(1000 * slowest)} ms, or {_short(1000 * fastest)} ms")
+    axes.set_xlabel("keys")
+    axes.set_ylabel("time (ms)")
+    axes.set_ylim(bottom=0)
+    axes.legend()
+    return figure
+
+
+@styled
+def schedule(steps: Sequence[tuple[str, str]], title: str) -> Picture:
+    """What the actors of a crowd did, one after the other: a row for each actor, a mark for each step.
+
+    steps         (actor, what it did), as in `Crowd.schedule`
+    """
+    steps = [(actor, what) for actor, what in steps if not what.startswith("return")]  # no step that a server sees
+    actors = list(dict.fromkeys(actor for actor, _ in steps))
+    whats = list(dict.fromkeys(what for _, what in steps if what != "load"))
+    colours = {"load": RED} | dict(zip(whats, (SKY, ORANGE, BLUE, GREEN, PINK, GREY), strict=False))
+    figure = new_picture(8, 1.2 + 0.13 * len(actors))
+    axes = figure.subplots()
+    for what, colour in colours.items():
+        marked = [(n, actors.index(actor)) for n, (actor, done) in enumerate(steps, start=1) if done == what]
+        axes.scatter(*zip(*marked, strict=True), s=14, color=colour, marker="s", label=what)
+    axes.set_yticks(range(0, len(actors), 5), actors[::5])
+    axes.invert_yaxis()
+    axes.set_title(title)
+    axes.set_xlabel("step")
+    count_on(axes.xaxis)
+    figure.legend(loc="outside right upper")
+    return figure
+
+
 # -- for everything else ----------------------------------------------------------------------
 
 

@@ -57,8 +57,6 @@ shop
 
 # %%
 r.set("product:p7:note", "Boils a litre in four minutes.")
-
-# %%
 r.get("product:p7:note")
 
 # %% [markdown]
@@ -158,10 +156,13 @@ for event in shop.of_type("purchase"):
 r.scard("product:p7:buyers"), r.scard("product:p90:buyers")
 
 # %% [markdown]
-# The server intersects them; only the answer travels.
+# The server intersects the two sets; only the answer travels.
 
 # %%
 r.sintercard(2, ["product:p7:buyers", "product:p90:buyers"])
+
+# %% [markdown]
+# Did u17 buy p7? 1 is yes, 0 is no.
 
 # %%
 r.sismember("product:p7:buyers", "u17")
@@ -182,10 +183,7 @@ r.zrange("bestsellers", 0, 2, desc=True, withscores=True)
 # Two more questions to the same key: which place has p14, and how many products sold ten pieces or more?
 
 # %%
-r.zrevrank("bestsellers", "p14") + 1
-
-# %%
-r.zcount("bestsellers", 10, "+inf")
+r.zrevrank("bestsellers", "p14") + 1, r.zcount("bestsellers", 10, "+inf")
 
 # %% [markdown]
 # The type of a key is fixed by the first command that writes it. A command for another type is refused.
@@ -199,8 +197,8 @@ r.get("bestsellers")
 # %% [markdown]
 # ## Round trips
 #
-# The best-seller loop felt slow. Each command waited for its answer before the next one left: a **round trip**.
-# `server.record()` writes down what the server receives, so you can count.
+# The best-seller loop sent a command for each purchase, and waited for each answer before it sent the next: a
+# **round trip** each. `server.record()` writes down what the server receives, so you can count.
 
 # %%
 def count_sales(client):
@@ -248,7 +246,7 @@ with server.faults.delay(0.001, "GET"), server.faults.delay(0.001, "MGET"):
     one_by_one = [seconds(lambda: [r.get(key) for key in keys[:n]]) for n in sizes]
     together = [seconds(lambda: r.mget(keys[:n])) for n in sizes]
 
-plots.round_trips(sizes, {"a GET for each key": one_by_one, "one MGET": together});
+plots.round_trips(sizes, {"a GET for each key": one_by_one, "one MGET": together})
 
 # %% [markdown]
 # One line grows with the number of keys, the other does not. The delay is invented, the shape is not: count round trips
@@ -436,7 +434,7 @@ profile_of("u17")
 # Python looks up a name when the line runs, and this line runs only on a miss. Test a cache twice: cold and warm.
 # The next version calls a function that exists.
 
-# %%
+# %% tags=["raises-exception"]
 def profile_of(user_id):
     key = f"user:{user_id}:profile"
     cached = r.get(key)
@@ -446,7 +444,6 @@ def profile_of(user_id):
     r.setex(key, timedelta(hours=1), json.dumps(profile))
     return profile
 
-# %% tags=["raises-exception"]
 profile_of("u17")
 
 # %% [markdown]
@@ -711,11 +708,11 @@ spread = queries_each_second(lambda: random.randint(48_000, 72_000))
 sum(spread), max(spread[1:])
 
 # %%
-plots.herd({"60 seconds for all": together, "48 to 72 seconds": spread})
+plots.herd({"60 seconds for all": together[1:], "48 to 72 seconds": spread[1:]})
 
 # %% [markdown]
-# The first second is the same in both: the cache was cold. After that the herd with jitter disperses, and each
-# round it disperses further.
+# The picture leaves out the first second, when both caches were cold. With jitter the herd disperses, and each round it
+# disperses further.
 
 # %% [markdown]
 # ## The stampede
@@ -838,7 +835,7 @@ r.set("lock:page:p7", "C", nx=True, ex=10)             # does C get in, while B 
 # %% [markdown]
 # It does. A deleted the lock of B. Each owner needs a **token** that nobody else has, and may delete the lock only if its own
 # token is inside. Looking and deleting are two commands, and the lock may change hands between them. A small **Lua** script does
-# both inside the server, in one step.
+# both inside the server, in one step. C has the lock now; what do the two answers say?
 
 # %%
 release = r.register_script("""
@@ -848,13 +845,10 @@ release = r.register_script("""
     return 0
 """)
 
-release(keys=["lock:page:p7"], args=["A"]), r.get("lock:page:p7")
-
-# %%
-release(keys=["lock:page:p7"], args=["C"]), r.get("lock:page:p7")
+release(keys=["lock:page:p7"], args=["A"]), release(keys=["lock:page:p7"], args=["C"])
 
 # %% [markdown]
-# Together:
+# A may not, C may. Now all of it together:
 
 # %%
 import secrets
@@ -899,9 +893,9 @@ shoppers = hit_ratios(policies, views, sizes)
 shoppers["LRU"]
 
 # %% [markdown]
-# A tenth of the products, 12 of 120, answers more than half of the requests: few products are popular, and those stay in.
+# Room for a tenth of the products, 12 of 120, answers nearly half of the requests: few products are popular, and those stay in.
 #
-# Now a search engine's robot comes by after every 100 views and reads 24 pages in a row. Whom will that hurt most?
+# Now a search engine's robot comes by after every 100 views and reads 24 pages in a row. Which policy will that hurt most?
 
 # %%
 catalogue = [product.product_id for product in shop.products]
@@ -915,8 +909,8 @@ robot = hit_ratios(policies, requests, sizes)
 plots.hit_ratio(sizes, {"shoppers": shoppers, "shoppers and a robot": robot})
 
 # %% [markdown]
-# LFU stays in front: what was read once is the first to go, while LRU lets the robot's pages push out the popular ones. *Optimal* knows the future;
-# nobody does, but it shows how much there is to win.
+# All of them lose. LFU stays in front, because a page that was read once is the first to go; in the others the robot's
+# pages push out popular ones. *Optimal* knows the future. Nobody does, but it shows how much there is to win.
 #
 # In Redis you choose with `maxmemory-policy`: `allkeys-lru`, `allkeys-lfu`, `volatile-ttl` and others. It draws a
 # few keys by lot and evicts the worst of them, which comes close. Without a policy, a full Redis
@@ -979,3 +973,447 @@ r.zrange("category:tea:fans", 0, 2, desc=True, withscores=True)
 # %% [markdown]
 # Settings that the visitor chose, such as language and currency, go into a hash `user:u17:settings`. From here such
 # data flows on to the analysts' warehouse, and what they find flows back; chapter 12 closes that loop.
+
+# %% [markdown]
+# ## Sidebar: caches inside the process
+#
+# Before you start a server, look at what Python brings along. `functools.lru_cache` keeps the answers of a function in a
+# dictionary and evicts the least recently used. Count the hits in your head, with room for two.
+
+# %%
+from functools import lru_cache
+
+@lru_cache(maxsize=2)
+def price(product_id):
+    return database.load_product(product_id)["price_cents"]
+
+for product_id in ["p7", "p90", "p7", "p92", "p90"]:
+    price(product_id)
+
+price.cache_info()
+
+# %% [markdown]
+# One hit: p92 pushed out p90, and p90 then pushed out p7. A hit here costs no round trip at all.
+# What does it cost instead?
+
+# %%
+change_product("p90", price_cents=1)
+price("p90"), product_of("p90")["price_cents"]
+
+# %% [markdown]
+# There is no TTL, and `change_product` does not know about this cache. Nor does another process. The next cell starts two
+# processes with the same program.
+
+# %%
+from course.workers import processes
+
+program = """
+from functools import lru_cache
+
+@lru_cache
+def square(n):
+    return n * n
+
+square(12), square(12)
+print(square.cache_info())
+"""
+processes(2, "", program)
+
+# %% [markdown]
+# Each has its own miss. A web shop with 40 processes has 40 caches, each cold after a restart, each out of date
+# in its own way. Redis is one cache for all of them.
+#
+# **cachetools** extends `lru_cache` with more policies and with TTLs. Its timer can be any clock, so you give it the server's.
+
+# %%
+from course.optional import available
+
+if has_cachetools := available("cachetools"):
+    from cachetools import TTLCache, cached
+
+    @cached(TTLCache(maxsize=100, ttl=60, timer=server.clock.now), info=True)
+    def stock(product_id):
+        return database.load_product(product_id)["stock"]
+
+    stock("p7"), stock("p7")
+    server.clock.advance(61)
+    stock("p7")
+    print(stock.cache_info())
+
+# %% [markdown]
+# Threads stampede as processes do. How many of eight threads compute the answer, and how many with a `condition`?
+
+# %%
+from threading import Condition, Thread
+
+def calls_of_8_threads(decorate):
+    """Let 8 threads call a slow function on a cold key; return how often it ran."""
+    calls = []
+
+    @decorate
+    def slow_square(n):
+        calls.append(n)
+        sleep(0.05)
+        return n * n
+
+    threads = [Thread(target=slow_square, args=(12,)) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return len(calls)
+
+print("lru_cache:", calls_of_8_threads(lru_cache))
+if has_cachetools:
+    print("cachetools:", calls_of_8_threads(cached({})))
+    print("cachetools with a condition:", calls_of_8_threads(cached({}, condition=Condition())))
+
+# %% [markdown]
+# ## Sidebar: caches on disk
+#
+# **joblib** keeps results in files, also big NumPy arrays. Scientists use it, and one of them wondered in public whether
+# several processes may write to it at once. You can find out: six processes call a slow function on the same cold key.
+
+# %%
+import tempfile
+from pathlib import Path
+
+folder = tempfile.mkdtemp()
+Path(folder, "squares.py").write_text(f"""
+import time, joblib
+
+@joblib.Memory({folder!r}, verbose=0).cache
+def slow_square(n):
+    print("computed", end=" ")
+    time.sleep(0.3)
+    return n * n
+""")
+start = f"import sys; sys.path.insert(0, {folder!r}); from squares import slow_square"
+
+if has_joblib := available("joblib"):
+    print(processes(6, start, "print(slow_square(12))"))
+
+# %% [markdown]
+# Every answer is right: joblib writes a file under another name and then renames it, so nobody reads half of
+# one. It is **multi-write safe**. It does not keep the others from computing the same thing: no protection from a stampede.
+# A second round finds the file.
+
+# %%
+if has_joblib:
+    print(processes(6, start, "print(slow_square(12))"))
+
+# %% [markdown]
+# A large array need not be read into memory to be used: with `mmap_mode` the result is the file itself, mapped.
+
+# %%
+if has_joblib:
+    import joblib
+    import numpy as np
+
+    @joblib.Memory(folder, mmap_mode="r", verbose=0).cache
+    def table(n):
+        return np.arange(n)
+
+    table(1_000_000)
+    print(type(table(1_000_000)))
+
+# %% [markdown]
+# **klepto** separates the cache in memory from the **archive** behind it, which may be a folder, a file or a database.
+# Three caches stand before one folder. The second looks before the first is dumped, the third after. Who hits?
+
+# %%
+if available("klepto"):
+    import klepto
+    from klepto.archives import dir_archive
+
+    archive = tempfile.mkdtemp() + "/squares"
+
+    def square_with_archive():
+        return klepto.lru_cache(maxsize=100, cache=dir_archive(archive))(lambda n: n * n)
+
+    first, second, third = (square_with_archive() for _ in range(3))
+    first(12), first(12)
+    second.load()
+    second(12)
+    first.dump()
+    third.load()
+    third(12)
+    for square in (first, second, third):
+        print(square.info())
+
+# %% [markdown]
+# The second missed, the third hit. Nothing reaches the folder before `dump()`, and nothing comes back before `load()`. That
+# suits one long calculation after another; processes that run at the same time share nothing.
+
+# %% [markdown]
+# ## Sidebar: dogpile.cache
+#
+# **dogpile.cache** puts one interface before many backends, Redis and Memcached among them, and is named after the
+# stampede that it prevents. Eight threads, one cold key:
+
+# %%
+if has_dogpile := available("dogpile.cache"):
+    from dogpile.cache import make_region
+
+    region = make_region().configure(
+        "dogpile.cache.redis", expiration_time=60,
+        arguments={"host": server.host, "port": server.port, "distributed_lock": True, "thread_local_lock": False},
+    )
+    print(calls_of_8_threads(region.cache_on_arguments()))
+
+# %% [markdown]
+# One call. `distributed_lock` keeps the lock in Redis, so it holds between processes too.
+#
+# dogpile.cache is older than `async`. What happens when you decorate a coroutine?
+
+# %% tags=["raises-exception"]
+import asyncio
+
+if has_dogpile:
+    @region.cache_on_arguments()
+    async def slow_page(product_id):
+        await asyncio.sleep(0.01)
+        return database.load_product(product_id)
+
+    await slow_page("p7")
+
+# %% [markdown]
+# It tries to store the coroutine, not its result. An ordinary function works, but does it fit in? A task that beats every
+# 10 ms measures how long the event loop stands still.
+
+# %%
+async def longest_pause(work):
+    """Await work() while a heart beats every 10 ms; return the longest pause in ms."""
+    beats = []
+
+    async def heart():
+        while True:
+            beats.append(perf_counter())
+            await asyncio.sleep(0.01)
+
+    beating = asyncio.create_task(heart())
+    await asyncio.sleep(0.03)
+    await work()
+    await asyncio.sleep(0.03)
+    beating.cancel()
+    return round(1000 * max(after - before for before, after in zip(beats, beats[1:])))
+
+# %%
+if has_dogpile:
+    @region.cache_on_arguments()
+    def slow_product(product_id):
+        sleep(0.3)
+        return database.load_product(product_id)
+
+    async def blocking():
+        slow_product("p7")
+
+    async def in_a_thread():
+        await asyncio.to_thread(slow_product, "p90")
+
+    print("called in the loop:", await longest_pause(blocking), "ms")
+    print("called in a thread:", await longest_pause(in_a_thread), "ms")
+
+# %% [markdown]
+# Called in the loop, everything waits for one page. With `asyncio.to_thread` the loop goes on, at the price of a thread for
+# each load. That answers the old complaint that dogpile.cache does not go well with futures: it does not know them, and
+# one line gives it the thread that it needs. `redis.asyncio` needs none.
+
+# %% [markdown]
+# ## Sidebar: Walrus
+#
+# **Walrus** wraps redis-py and makes Redis' types look like Python's.
+
+# %%
+if has_walrus := available("walrus"):
+    import walrus
+
+    db = walrus.Database(host=server.host, port=server.port, decode_responses=True)
+    kettle = db.Hash("walrus:product:p7")
+    kettle.update(name="Copper Kettle", price_cents=1249)
+    recent = db.List("walrus:recent")
+    recent.extend(["p90", "p7"])
+    print(kettle["name"], list(recent), "price_cents" in kettle)
+
+# %% [markdown]
+# It brings a cache as a decorator, and a rate limit. Which of the five calls are limited? How many of eight threads load?
+
+# %%
+if has_walrus:
+    pages = walrus.Database(host=server.host, port=server.port).cache(name="walrus:pages", default_timeout=60)
+    limit = db.rate_limit("walrus:login", limit=3, per=60)
+    print([limit.limit("u17") for _ in range(5)])
+    print(calls_of_8_threads(pages.cached()))
+
+# %% [markdown]
+# The fourth and the fifth. The decorator has no lock: a stampede. Convenience is no replacement for the question you ask
+# of every cache: what happens when many miss at once?
+
+# %% [markdown]
+# ## Sidebar: Memcached
+#
+# **Memcached** is the older cache in memory: keys and values, a TTL, and nothing else. No types, no scripts, no disk.
+# Its driver here is pymemcache.
+
+# %%
+if has_memcached := available("pymemcache"):
+    from pymemcache.client.base import Client
+
+    memcached = stores.start("memcached")
+    m = Client((memcached.host, memcached.port))
+    m.set("product:p7:note", "Boils a litre in four minutes.", expire=60)
+    print(memcached)
+    print(m.get("product:p7:note"))
+
+# %% [markdown]
+# A value may have 1 MB at most. What does the driver say to one byte more?
+
+# %%
+if has_memcached:
+    print(m.set("catalogue", "x" * (2**20 + 1)))
+    print(m.get("catalogue"))
+
+# %% [markdown]
+# `True`, and nothing is stored. pymemcache sends `set` without waiting for a reply, unless you ask for one.
+
+# %% tags=["raises-exception"]
+if has_memcached:
+    m.set("catalogue", "x" * (2**20 + 1), noreply=False)
+
+# %% [markdown]
+# A full Memcached evicts by LRU, always. With the real program on your machine the next cell gives it 8 MB and
+# stores 20 MB. Which keys are left?
+
+# %%
+if has_memcached and stores.local.find("memcached"):
+    with stores.local.launch("memcached", "-m", "8") as program:
+        small = Client((program.host, program.port))
+        for n in range(20_000):
+            small.set(f"page:{n}", "x" * 1000)
+        left = [n for n in range(20_000) if small.get(f"page:{n}")]
+        small.close()
+    print(f"{len(left)} of 20000 pages are left; the oldest is page:{left[0]}")
+else:
+    print("To run this: apt install memcached, or brew install memcached")
+
+# %% [markdown]
+# Is Memcached faster than Redis, as is sometimes said? An embedded server cannot answer that, so the next cells use the real
+# programs or nothing. Each is asked through its driver, and once more in bytes through a bare socket.
+
+# %%
+import socket
+
+def bare_get(program, request, end):
+    """A function that sends a request and reads until the end of its reply."""
+    connection = socket.create_connection((program.host, program.port))
+
+    def get():
+        connection.sendall(request)
+        while not connection.recv(4096).endswith(end):
+            pass
+
+    return get
+
+def medians(calls, rounds=2000):
+    """The median time of each call in microseconds. The calls take turns, so that a busy moment hits all of them."""
+    times = {name: [] for name in calls}
+    for _ in range(rounds):
+        for name, call in calls.items():
+            times[name].append(1e6 * seconds(call))
+    return {name: sorted(measured)[rounds // 2] for name, measured in times.items()}
+
+# %% [markdown]
+# Before you run it: is the difference between the drivers larger or smaller than between the servers?
+
+# %%
+if has_memcached and stores.local.find("redis-server") and stores.local.find("memcached"):
+    with stores.local.launch("redis-server") as one, stores.local.launch("memcached") as other:
+        redis_py, pymemcache = redis.Redis(host=one.host, port=one.port), Client((other.host, other.port))
+        redis_py.set("k", "x" * 200)
+        pymemcache.set("k", "x" * 200, noreply=False)
+        times = medians({
+            "redis-py": lambda: redis_py.get("k"),
+            "pymemcache": lambda: pymemcache.get("k"),
+            "bytes to Redis": bare_get(one, b"GET k\r\n", b"x\r\n"),
+            "bytes to Memcached": bare_get(other, b"get k\r\n", b"END\r\n"),
+        })
+    display(plots.bars(times, "One GET of 200 bytes over loopback", "microseconds (median)"))
+else:
+    print("To measure this, install both programs: apt install redis-server memcached")
+
+# %% [markdown]
+# Through a bare socket the two servers hardly differ. Most of the difference is the work of the drivers, in Python: redis-py
+# does more with each command. On a network the round trip is longer than all four bars. So choose
+# by what the store can do, and save round trips.
+
+# %% [markdown]
+# ## What the embedded server leaves out
+#
+# fakeredis answers the commands of this chapter as Redis does. It has no memory limit and evicts nothing, it writes nothing to disk, and it
+# does not tell about itself (`INFO`, `CONFIG`, `SLOWLOG`). It is slower too, so nothing here took its time. A real Redis, by the way,
+# does save to disk now and then unless it is told not to: "in memory" says where it works, not that all is lost.
+# Chapter 04 works with the real one.
+
+# %% [markdown]
+# ## Recap
+#
+# * The type of a value decides which questions are one command. Keys say kind, which one, which part.
+# * Count round trips; pipelines and `MGET` save them.
+# * Whatever is meant to expire gets its TTL in the same transaction as its value, and `SET` drops an old TTL.
+# * A cache is wrong in silence. Test it cold and warm, with `None`, with an empty value, and after an update, and count the queries.
+# * "Nothing" is worth caching, for a short time. Jitter spreads what was stored together.
+# * A lock lets one reader load. It needs a TTL, a token, and a release that checks the token in the server.
+# * A cache in the process is fast and alone. A cache on disk survives. A server is shared. Few of them stop a stampede unless you ask.
+
+# %% [markdown]
+# ## Glossary
+#
+# **cache-aside**: the program looks in the cache, and on a miss asks the database and stores the answer.
+#
+# **driver**: the library that speaks to a server.
+#
+# **eviction policy**: the rule that says which key leaves a full cache; LRU, LFU and FIFO are such rules.
+#
+# **hit**, **miss**, **hit ratio**: the answer was in the cache; it was not; hits per request.
+#
+# **invalidate**: remove a cached answer because what it was made from has changed.
+#
+# **jitter**: a random part of a TTL, so that keys do not expire together.
+#
+# **lock**, **token**: a key that one client at a time can have; the value that proves whose it is.
+#
+# **negative caching**: caching that there is nothing.
+#
+# **pipeline**, **round trip**: commands sent together; one wait for the server.
+#
+# **score**: the number by which a sorted set is ordered.
+#
+# **session**: what a server remembers of one visitor between requests.
+#
+# **sliding TTL**: a TTL that starts again with each use.
+#
+# **stampede**: many readers miss the same key and all load it.
+#
+# **transaction**: commands that run together, with no other client's in between.
+#
+# **TTL**: time to live, after which a key expires.
+
+# %% [markdown]
+# ## Further reading
+#
+# * [Redis data types](https://redis.io/docs/latest/develop/data-types/) and [key eviction](https://redis.io/docs/latest/develop/reference/eviction/), in Redis' manual.
+# * [What is a key-value store](https://dba.stackexchange.com/questions/607/what-is-a-key-value-store-database): short answers by practitioners.
+# * Nishtala and others, *Scaling Memcache at Facebook* (NSDI 2013): leases, which close the gap between load and invalidation.
+# * Vattani, Chierichetti and Lowenstein, *Optimal Probabilistic Cache Stampede Prevention* (VLDB 2015): reload early, without a lock.
+# * [Scaling Redis at Twitter](https://www.youtube.com/watch?v=rP9EKvWt0zo): a talk, old and still worth an hour.
+# * *Why Redis beats Memcached for caching* (InfoWorld, 2014, old): the servers have both moved on since.
+# * [Walrus](https://walrus.readthedocs.io/), and its author's [first post about it](https://charlesleifer.com/blog/walrus-lightweight-python-utilities-for-working-with-redis/) (2014, old; the library has grown).
+# * [dogpile.cache](https://dogpilecache.sqlalchemy.org/), [joblib](https://joblib.readthedocs.io/), [cachetools](https://cachetools.readthedocs.io/), [klepto](https://klepto.readthedocs.io/) (quiet for years), [pymemcache](https://pymemcache.readthedocs.io/), [Memcached](https://memcached.org/).
+# * [How to install and use Redis](https://www.digitalocean.com/community/tutorials/how-to-install-and-use-redis) (old; today `apt install redis-server` is all of it).
+# * Redis University has moved from university.redis.com (old address) to [university.redis.io](https://university.redis.io/).
+
+# %% [markdown]
+# ## Exercises
+#
+# In [the exercises](../exercises/02_redis_caching/redis_caching.ipynb) you build a session store, a cache that gets everything
+# above right, the stampede guard with its last two gaps closed, jitter, and an eviction policy.
