@@ -359,12 +359,15 @@ def round_trips(sizes: Sequence[int], seconds: Mapping[str, Sequence[float]]) ->
 def schedule(steps: Sequence[tuple[str, str]], title: str) -> Picture:
     """What the actors of a crowd did, one after the other: a row for each actor, a mark for each step.
 
-    steps         (actor, what it did), as in `Crowd.schedule`
+    steps         (actor, what it did), as in `Crowd.schedule`; of a command the name and the key are shown
     """
-    steps = [(actor, what) for actor, what in steps if not what.startswith("return")]  # no step that a server sees
+    steps = [(actor, " ".join(what.split()[:2])) for actor, what in steps if not what.startswith("return")]
     actors = list(dict.fromkeys(actor for actor, _ in steps))
     whats = list(dict.fromkeys(what for _, what in steps if what != "load"))
-    colours = {"load": RED} | dict(zip(whats, (SKY, ORANGE, BLUE, GREEN, PINK, GREY), strict=False))
+    locks = [what for what in whats if "lock" in what]
+    others = [what for what in whats if what not in locks]
+    colours = {"load": RED} | dict(zip(others, (SKY, GREEN, BLUE, GREY), strict=False))
+    colours |= dict(zip(locks, (ORANGE, PINK, YELLOW), strict=False))
     figure = new_picture(8, 1.2 + 0.13 * len(actors))
     axes = figure.subplots()
     for what, colour in colours.items():

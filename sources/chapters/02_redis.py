@@ -300,7 +300,7 @@ r.ttl("offer:p7")
 # ## Sessions
 #
 # A **session** is what the shop remembers between two requests of one visitor. It is read with every click, lives for half an
-# hour after the last one, and no one weeps if it is lost: a good thing to keep in memory. A hash fits.
+# hour after the last one, and if it is lost the visitor logs in again: a good thing to keep in memory. A hash fits.
 
 # %%
 SESSION_SECONDS = 1800
@@ -1072,7 +1072,7 @@ if has_cachetools:
 # ## Sidebar: caches on disk
 #
 # **joblib** keeps results in files, also big NumPy arrays. Scientists use it, and one of them wondered in public whether
-# several processes may write to it at once. You can find out: six processes call a slow function on the same cold key.
+# several processes may write to it at once. You can find out: four processes call a slow function on the same cold key.
 
 # %%
 import tempfile
@@ -1091,7 +1091,7 @@ def slow_square(n):
 start = f"import sys; sys.path.insert(0, {folder!r}); from squares import slow_square"
 
 if has_joblib := available("joblib"):
-    print(processes(6, start, "print(slow_square(12))"))
+    print(processes(4, start, "print(slow_square(12))"))
 
 # %% [markdown]
 # Every answer is right: joblib writes a file under another name and then renames it, so nobody reads half of
@@ -1100,7 +1100,7 @@ if has_joblib := available("joblib"):
 
 # %%
 if has_joblib:
-    print(processes(6, start, "print(slow_square(12))"))
+    print(processes(4, start, "print(slow_square(12))"))
 
 # %% [markdown]
 # A large array need not be read into memory to be used: with `mmap_mode` the result is the file itself, mapped.
@@ -1164,22 +1164,26 @@ if has_dogpile := available("dogpile.cache"):
 # %% [markdown]
 # One call. `distributed_lock` keeps the lock in Redis, so it holds between processes too.
 #
-# dogpile.cache is older than `async`. What happens when you decorate a coroutine?
+# dogpile.cache is older than `async`. What happens when the function that loads is a coroutine?
 
-# %% tags=["raises-exception"]
+# %%
 import asyncio
 
-if has_dogpile:
-    @region.cache_on_arguments()
-    async def slow_page(product_id):
-        await asyncio.sleep(0.01)
-        return database.load_product(product_id)
+async def slow_page(product_id):
+    await asyncio.sleep(0.01)
+    return database.load_product(product_id)
 
-    await slow_page("p7")
+if has_dogpile:
+    coroutine = slow_page("p7")
+    try:
+        region.get_or_create("page:p7", lambda: coroutine)
+    except TypeError as error:
+        print("TypeError:", error)
+    await coroutine
 
 # %% [markdown]
-# It tries to store the coroutine, not its result. An ordinary function works, but does it fit in? A task that beats every
-# 10 ms measures how long the event loop stands still.
+# It tries to store the coroutine instead of waiting for its result. An ordinary function works, but does it fit in? A task
+# that beats every 10 ms measures how long the event loop stands still.
 
 # %%
 async def longest_pause(work):
@@ -1281,7 +1285,7 @@ if has_memcached:
     m.set("catalogue", "x" * (2**20 + 1), noreply=False)
 
 # %% [markdown]
-# A full Memcached evicts by LRU, always. With the real program on your machine the next cell gives it 8 MB and
+# A full Memcached evicts by LRU, among values of about the same size. With the real program on your machine the next cell gives it 8 MB and
 # stores 20 MB. Which keys are left?
 
 # %%
@@ -1349,10 +1353,12 @@ else:
 # %% [markdown]
 # ## What the embedded server leaves out
 #
-# fakeredis answers the commands of this chapter as Redis does. It has no memory limit and evicts nothing, it writes nothing to disk, and it
-# does not tell about itself (`INFO`, `CONFIG`, `SLOWLOG`). It is slower too, so nothing here took its time. A real Redis, by the way,
-# does save to disk now and then unless it is told not to: "in memory" says where it works, not that all is lost.
-# Chapter 04 works with the real one.
+# fakeredis answers this chapter's commands as Redis 7 does. It has no memory limit and evicts nothing, it writes nothing to disk, and it
+# says nothing about itself (`INFO`, `CONFIG`, `SLOWLOG`). Its speed says nothing either, so this chapter timed real programs, and once a
+# delay that it made itself.
+#
+# A real Redis saves to disk now and then, unless it is told not to: "in memory" says where it works, not that all is lost
+# at the end. Chapter 04 works with the real one.
 
 # %% [markdown]
 # ## Recap
@@ -1408,7 +1414,7 @@ else:
 # * [Scaling Redis at Twitter](https://www.youtube.com/watch?v=rP9EKvWt0zo): a talk, old and still worth an hour.
 # * *Why Redis beats Memcached for caching* (InfoWorld, 2014, old): the servers have both moved on since.
 # * [Walrus](https://walrus.readthedocs.io/), and its author's [first post about it](https://charlesleifer.com/blog/walrus-lightweight-python-utilities-for-working-with-redis/) (2014, old; the library has grown).
-# * [dogpile.cache](https://dogpilecache.sqlalchemy.org/), [joblib](https://joblib.readthedocs.io/), [cachetools](https://cachetools.readthedocs.io/), [klepto](https://klepto.readthedocs.io/) (quiet for years), [pymemcache](https://pymemcache.readthedocs.io/), [Memcached](https://memcached.org/).
+# * [dogpile.cache](https://dogpilecache.sqlalchemy.org/), [joblib](https://joblib.readthedocs.io/), [cachetools](https://cachetools.readthedocs.io/), [klepto](https://klepto.readthedocs.io/), [pymemcache](https://pymemcache.readthedocs.io/), [Memcached](https://memcached.org/).
 # * [How to install and use Redis](https://www.digitalocean.com/community/tutorials/how-to-install-and-use-redis) (old; today `apt install redis-server` is all of it).
 # * Redis University has moved from university.redis.com (old address) to [university.redis.io](https://university.redis.io/).
 

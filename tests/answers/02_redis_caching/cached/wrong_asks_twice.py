@@ -1,4 +1,4 @@
-# caught by: a hit takes one
+# caught by: a hit takes one round trip
 def cached(r, key, load, ttl=3600, none_ttl=30):
     """The answer kept under `key`, or that of `load()`, which is then kept for `ttl` seconds (`none_ttl` if it is None)."""
     if r.exists(key):

@@ -1,4 +1,4 @@
-# caught by: an answer is loaded again after ttl
+# caught by: None is loaded again 1 ms after none_ttl
 def cached(r, key, load, ttl=3600, none_ttl=30):
     """The answer kept under `key`, or that of `load()`, which is then kept for `ttl` seconds (`none_ttl` if it is None)."""
     text = r.get(key)

@@ -1,4 +1,4 @@
-# caught by: in one round trip
+# caught by: 120 pages take one round trip
 def jittered(ttl, spread, rng):
     """A TTL in whole milliseconds, drawn evenly between ttl * (1 - spread) and ttl * (1 + spread) seconds, at least 1 ms.
 

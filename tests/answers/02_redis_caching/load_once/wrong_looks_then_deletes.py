@@ -1,4 +1,4 @@
-# caught by: also if it changes hands between two commands
+# caught by: a lock that changes hands between two commands stays
 def load_once(r, key, load, ttl, wait=5.0):
     """The value under `key`; of all readers that miss it, one calls `load()` and keeps the value for `ttl` seconds.
 
