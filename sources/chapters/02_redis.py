@@ -156,16 +156,10 @@ for event in shop.of_type("purchase"):
 r.scard("product:p7:buyers"), r.scard("product:p90:buyers")
 
 # %% [markdown]
-# The server intersects the two sets; only the answer travels.
+# The server intersects the two sets; only the answer travels. And did u17 buy p7? 1 is yes, 0 is no.
 
 # %%
-r.sintercard(2, ["product:p7:buyers", "product:p90:buyers"])
-
-# %% [markdown]
-# Did u17 buy p7? 1 is yes, 0 is no.
-
-# %%
-r.sismember("product:p7:buyers", "u17")
+r.sintercard(2, ["product:p7:buyers", "product:p90:buyers"]), r.sismember("product:p7:buyers", "u17")
 
 # %% [markdown]
 # ## Sorted sets
@@ -238,7 +232,6 @@ def seconds(task):
     task()
     return perf_counter() - start
 
-# %%
 sizes = [1, 10, 25, 50, 100]
 keys = [f"product:p{n}:views" for n in range(1, 101)]
 
@@ -618,7 +611,6 @@ def to_json(value):
 def from_json(fields):
     return datetime.fromisoformat(fields["$datetime"]) if "$datetime" in fields else fields
 
-# %%
 text = json.dumps(last_purchase("u17"), default=to_json)
 json.loads(text, object_hook=from_json) == last_purchase("u17")
 
@@ -1072,7 +1064,7 @@ if has_cachetools:
 # ## Sidebar: caches on disk
 #
 # **joblib** keeps results in files, also big NumPy arrays. Scientists use it, and one of them wondered in public whether
-# several processes may write to it at once. You can find out: four processes call a slow function on the same cold key.
+# several processes may write to it at once. You can find out: four processes call a slow function on the same cold key, and once more when it is warm.
 
 # %%
 import tempfile
@@ -1091,18 +1083,13 @@ def slow_square(n):
 start = f"import sys; sys.path.insert(0, {folder!r}); from squares import slow_square"
 
 if has_joblib := available("joblib"):
-    print(processes(4, start, "print(slow_square(12))"))
+    print("cold:", processes(4, start, "print(slow_square(12))"))
+    print("warm:", processes(4, start, "print(slow_square(12))"))
 
 # %% [markdown]
 # Every answer is right: joblib writes a file under another name and then renames it, so nobody reads half of
 # one. It is **multi-write safe**. It does not keep the others from computing the same thing: no protection from a stampede.
-# A second round finds the file.
-
-# %%
-if has_joblib:
-    print(processes(4, start, "print(slow_square(12))"))
-
-# %% [markdown]
+#
 # A large array need not be read into memory to be used: with `mmap_mode` the result is the file itself, mapped.
 
 # %%

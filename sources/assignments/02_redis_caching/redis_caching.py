@@ -139,7 +139,8 @@ def log_out_everywhere(r, user_id):
     ### END SOLUTION
 
 # %% check="sessions" points=2
-import redis, stores
+import redis
+import stores
 
 with task("2.1"):
     server = stores.start("redis")
@@ -162,7 +163,8 @@ with task("2.1"):
           cause="HGETALL of a key that is not there gives {}")
 
 # %% check="sessions" points=1
-import redis, stores
+import redis
+import stores
 
 with task("2.1"):
     server = stores.start("redis")
@@ -178,7 +180,8 @@ with task("2.1"):
           cause="DEL without any key is an error")
 
 # %% hidden="sessions" points=1 topic="the end of a session, to the millisecond, and what comes after it"
-import redis, stores
+import redis
+import stores
 
 with task("2.1"):
     server = stores.start("redis")
@@ -203,7 +206,8 @@ with task("2.1"):
         check("remembering starts the TTL again", got=r.ttl(f"session:{token}"), want=1800)
 
 # %% hidden="sessions" points=1 topic="no key without a TTL, round trips, and a set that lives as long as its sessions"
-import redis, stores
+import redis
+import stores
 
 with task("2.1"):
     server = stores.start("redis")
@@ -239,7 +243,8 @@ with task("2.1"):
 # %% hidden="sessions" points=1 topic="tokens that nobody can guess"
 import random
 
-import redis, stores
+import redis
+import stores
 
 with task("2.1"):
     server = stores.start("redis")
@@ -316,7 +321,8 @@ def _from_json(fields):
     ### END SOLUTION
 
 # %% check="cached" points=2
-import redis, stores
+import redis
+import stores
 
 with task("2.2"):
     server = stores.start("redis")
@@ -342,7 +348,8 @@ with task("2.2"):
 # %% check="cached" points=1
 from datetime import UTC, datetime, timedelta, timezone
 
-import redis, stores
+import redis
+import stores
 
 with task("2.2"):
     server = stores.start("redis")
@@ -357,7 +364,8 @@ with task("2.2"):
 # %% hidden="cached" points=1 topic="datetimes at any depth and in any zone, and values that look alike"
 from datetime import UTC, datetime, timedelta, timezone
 
-import redis, stores
+import redis
+import stores
 
 with task("2.2"):
     server = stores.start("redis")
@@ -380,7 +388,8 @@ with task("2.2"):
               cause="an empty answer is an answer, and text stays text")
 
 # %% hidden="cached" points=1 topic="update while others read"
-import redis, stores
+import redis
+import stores
 
 with task("2.2"):
     server = stores.start("redis")
@@ -407,7 +416,8 @@ with task("2.2"):
           want=raises(ConnectionError))
 
 # %% hidden="cached" points=1 topic="TTLs to the millisecond, round trips, and a load that fails"
-import redis, stores
+import redis
+import stores
 
 with task("2.2"):
     server = stores.start("redis")
@@ -502,7 +512,8 @@ RELEASE = """
 ### END SOLUTION
 
 # %% check="load_once" points=2
-import redis, stores
+import redis
+import stores
 from course.crowd import readers
 
 with task("2.3"):
@@ -525,7 +536,8 @@ with task("2.3"):
     check("None is loaded once as well", got=load.calls, want=1, cause="JSON keeps None as null; only None from r.get is a miss")
 
 # %% hidden="load_once" points=1 topic="what happens when the loader crashes, or dies"
-import redis, stores
+import redis
+import stores
 from course.crowd import readers
 
 with task("2.3"):
@@ -552,7 +564,8 @@ with task("2.3"):
           cause="SET with nx=True and ex=10, in one command")
 
 # %% hidden="load_once" points=1 topic="a lock that someone else has by now"
-import redis, stores
+import redis
+import stores
 from course.crowd import race
 
 with task("2.3"):
@@ -582,7 +595,8 @@ with task("2.3"):
               cause="GET and DEL are two commands; a script compares and deletes in one")
 
 # %% hidden="load_once" points=1 topic="a reader that gets the lock late"
-import redis, stores
+import redis
+import stores
 from course.crowd import race
 
 with task("2.3"):
@@ -591,7 +605,11 @@ with task("2.3"):
     r = redis.Redis(host=server.host, port=server.port, decode_responses=True)
 
     calls = []
-    load = lambda: calls.append(1) or "the page"
+
+    def load():
+        calls.append(1)
+        return "the page"
+
     got = race([lambda r: load_once(r, "page:p9", load, ttl=60), lambda r: load_once(r, "page:p9", load, ttl=60)], server,
                order="A" + "B" * 20)
     check("both readers get the page", got=got, want=["the page"] * 2)
@@ -602,7 +620,8 @@ with task("2.3"):
 # %% hidden="load_once" points=1 topic="how long a reader waits"
 from time import monotonic as now
 
-import redis, stores
+import redis
+import stores
 from course.crowd import readers
 
 with task("2.3"):
@@ -612,7 +631,11 @@ with task("2.3"):
 
     r.set("lock:page:p2", "somebody else", ex=10)
     calls = []
-    load = lambda: calls.append(1) or "the page"
+
+    def load():
+        calls.append(1)
+        return "the page"
+
     start = now()
     with readers(1, server, seconds=3) as crowd:     # so that waiting without end comes to an end
         got = outcome(lambda: crowd.run(lambda r: load_once(r, "page:p2", load, ttl=60, wait=0.1)))
@@ -677,7 +700,8 @@ def store_all(r, pages, ttl, spread, rng):
 # %% check="jitter" points=2
 import random
 
-import redis, stores
+import redis
+import stores
 
 with task("2.4"):
     server = stores.start("redis")
@@ -719,7 +743,8 @@ with task("2.4"):
 # %% hidden="jitter" points=1 topic="the random numbers that are used, wrong arguments, and storing nothing"
 import random
 
-import redis, stores
+import redis
+import stores
 
 with task("2.4"):
     server = stores.start("redis")

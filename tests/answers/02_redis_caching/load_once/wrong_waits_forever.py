@@ -5,7 +5,6 @@ def load_once(r, key, load, ttl, wait=5.0):
     wait   seconds to wait for the value of another reader at most; then TimeoutError
     """
     lock, token = f"lock:{key}", secrets.token_hex(8)
-    deadline = monotonic() + wait
     while (text := r.get(key)) is None:
         if r.set(lock, token, nx=True, ex=10):
             try:
