@@ -1,4 +1,4 @@
-# caught by: one reader gets the error, the next one loads
+# caught by: one reader gets the error of load()
 def load_once(r, key, load, ttl, wait=5.0):
     """The value under `key`; of all readers that miss it, one calls `load()` and keeps the value for `ttl` seconds.
 
