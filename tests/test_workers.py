@@ -10,9 +10,9 @@ def test_each_process_prints_for_itself():
 
 
 def test_all_start_when_the_last_is_ready():
-    slow_start = "import sys, time; time.sleep(0.3 * (sys.argv[2] == '1'))"
+    slow_start = "import sys, time; time.sleep(1.0 * (sys.argv[2] == '1'))"
     starts = [float(text) for text in processes(2, slow_start, "print(time.time())")]
-    assert abs(starts[0] - starts[1]) < 0.2
+    assert abs(starts[0] - starts[1]) < 0.8  # it sleeps a second before it is ready
 
 
 def test_a_failing_process_says_why():
