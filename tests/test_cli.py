@@ -115,6 +115,11 @@ def test_a_real_server_that_is_not_installed_is_a_sentence(monkeypatch):
     assert "leave --real out" in result.output
 
 
+# A process that a script started in the background ignores Ctrl-C, and so would its children.
+AS_IN_A_TERMINAL = ({"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP} if os.name == "nt" else
+                    {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)})
+
+
 @pytest.fixture(scope="module")
 def running_lab(root, tmp_path_factory):
     """JupyterLab as a learner with an empty home folder gets it: a function that asks its server for JSON."""
@@ -130,14 +135,14 @@ def running_lab(root, tmp_path_factory):
             return json.load(answer)
 
     with open(home / "log", "w+") as log:
-        group = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP} if os.name == "nt" else {}
-        process = subprocess.Popen(command, cwd=root, env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log, **group)
+        process = subprocess.Popen(command, cwd=root, env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log, **AS_IN_A_TERMINAL)
         try:
             wait_for(get, process, log)
             yield get
-        finally:
             process.send_signal(signal.CTRL_BREAK_EVENT if os.name == "nt" else signal.SIGINT)
             code = process.wait(timeout=30)
+        finally:
+            process.kill()
     assert os.name == "nt" or code == 0, "Ctrl-C ends JupyterLab without an error"
 
 
