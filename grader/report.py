@@ -31,7 +31,8 @@ def worst_task(row: Row, tasks: list[Task]) -> Task | None:
 def table(assignment: Assignment, rows: list[Row]) -> Table:
     """Student, status, score, the score of each task (its points below its number), number of the worst task."""
     tasks = assignment.tasks
-    out = Table(title=f"{assignment.name} · {points(assignment):g} points", title_justify="left", box=SIMPLE_HEAD)
+    out = Table(title=f"{assignment.name} · {points(assignment):g} points", title_justify="left", box=SIMPLE_HEAD,
+                collapse_padding=True, pad_edge=False)
     out.add_column("student", overflow="fold", min_width=12)
     out.add_column("status", no_wrap=True)
     out.add_column("score", justify="right", no_wrap=True)
