@@ -256,7 +256,7 @@ _given: dict[str, int] = {}   # hints given so far in this kernel, by task
 
 
 def hint(number: str) -> None:
-    """Print the task's next hint, from a nudge to nearly the answer; after the last one, all of them again.
+    """Print the task's next hint, from a nudge to nearly the answer; after the last one, say so and print all of them again.
 
     number  a task's number as its headline shows it, such as "2.3"
     Raises ValueError for a number that no task has.
@@ -269,6 +269,7 @@ def hint(number: str) -> None:
         print(f"{number:<4} hint {given + 1} of {len(hints)}: {hints[given]}")
         _given[number] = given + 1
     else:
+        print(f"{number:<4} that was the last hint; here they are again, from the first")
         for i, text in enumerate(hints, 1):
             print(f"{number:<4} hint {i} of {len(hints)}: {text}")
 
