@@ -36,7 +36,10 @@ HONEST = ["demo-perfect", "demo-half", "demo-unsolved"]
 SECRETS = ("secret_number_of_apples", "untold_store", "hidden_empty_file")      # names in the code of hidden checks
 # Wrong answers rather than attacks on the grading: no points, and nothing to report.
 JUST_WRONG = {"always equal", "int that equals", "own check", "cleared output", "sys.exit", "raises what it likes", "leaves a process"}
-pytestmark = pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SAWarning")     # nbgrader's own
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SAWarning"),     # nbgrader's own
+    pytest.mark.xdist_group("the class"),                               # one worker grades it, not both
+]
 
 
 @dataclass
