@@ -1,0 +1,112 @@
+"""Reading Cypher as far as a front must: which words are keywords, what kind of query it is, whether it writes.
+
+It is a lexer, not a parser: the engine parses. Text in quotes, comments, and names that only look like a
+keyword (`n.set`, `:Create`, `{merge: 1}`) are told apart here, so that nothing is decided on a word in a string.
+"""
+
+import re
+from functools import lru_cache
+from typing import NamedTuple
+
+TOKEN = re.compile(
+    r"""(?P<space>\s+|//[^\n]*|/\*.*?\*/)
+      | (?P<string>'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*")
+      | (?P<quoted>`(?:``|[^`])*`)
+      | (?P<parameter>\$\w+|\$`[^`]*`)
+      | (?P<number>\d[\w.]*)
+      | (?P<word>[^\W\d]\w*)
+      | (?P<sign>->|<-|<>|<=|>=|=~|\+=|\.\.|.)""",
+    re.VERBOSE | re.DOTALL,
+)
+WRITES = {"CREATE", "MERGE", "SET", "DELETE", "REMOVE", "DROP", "FOREACH"}
+SCHEMA = {"CONSTRAINT", "INDEX", "RANGE", "TEXT", "POINT", "LOOKUP", "FULLTEXT", "VECTOR"}
+# What such a word may follow when it is a name: n.set, :Create, [:SET|DELETE], as an alias.
+BEFORE_NAME = {".", ":", "|", "&", "!", "AS"}
+
+
+class Token(NamedTuple):
+    """One word or sign of a query: its kind (a group of TOKEN), its text, and where it starts."""
+
+    kind: str
+    text: str
+    start: int
+    depth: int  # how many brackets are open
+
+    @property
+    def end(self):
+        return self.start + len(self.text)
+
+    @property
+    def word(self):
+        """The text in capitals when it is a word, and as it is otherwise."""
+        return self.text.upper() if self.kind == "word" else self.text
+
+
+class Reading(NamedTuple):
+    """What the front knows of a query. `kind` is the summary's query type: r, rw, w or s."""
+
+    tokens: tuple
+    kind: str
+    prefix: str  # "PROFILE", "EXPLAIN" or ""
+
+    @property
+    def writes(self):
+        return self.kind != "r"
+
+    def starts(self, *words):
+        """Return whether the query begins with these words, after PROFILE or EXPLAIN."""
+        return tuple(token.word for token in self.body[: len(words)]) == words
+
+    @property
+    def body(self):
+        return self.tokens[bool(self.prefix) :]
+
+
+@lru_cache(maxsize=512)
+def read(text):
+    """Return the Reading of a query's text. Text that is no Cypher is read too: the engine says what is wrong."""
+    tokens = tuple(scan(text))
+    prefix = tokens[0].word if tokens and tokens[0].word in ("PROFILE", "EXPLAIN") else ""
+    return Reading(tokens, _kind(tokens[bool(prefix) :]), prefix)
+
+
+def scan(text):
+    """Yield the Tokens of a query without its spaces and comments."""
+    depth = 0
+    for match in TOKEN.finditer(text):
+        kind, found = match.lastgroup, match[0]
+        if kind == "space":
+            continue
+        if found in ")]}" and kind == "sign":
+            depth -= 1
+        yield Token(kind, found, match.start(), depth)
+        if found in "([{" and kind == "sign":
+            depth += 1
+
+
+def keywords(tokens):
+    """Yield the word tokens that are not names of something."""
+    for i, token in enumerate(tokens):
+        before = tokens[i - 1].word if i else ""
+        after = tokens[i + 1].text if i + 1 < len(tokens) else ""
+        if token.kind == "word" and before not in BEFORE_NAME and not (after == ":" and before in ("{", ",")):
+            yield token
+
+
+def _kind(tokens):
+    first = [token.word for token in tokens[:2]]
+    if first[:1] in (["CREATE"], ["DROP"]) and first[1:] and first[1] in SCHEMA:
+        return "s"
+    words = list(keywords(tokens))
+    if not any(token.word in WRITES for token in words):
+        return "r"
+    returns = any(token.word == "RETURN" and token.depth == 0 for token in words)
+    return "rw" if returns else "w"
+
+
+def position(text, offset):
+    """Return how Neo4j tells a place in a query: "(line 1, column 8 (offset: 7))"."""
+    before = text[:offset]
+    line = before.count("\n") + 1
+    column = offset - (before.rfind("\n") + 1) + 1
+    return f"(line {line}, column {column} (offset: {offset}))"

@@ -1,0 +1,348 @@
+"""One driver's Bolt connection: who may enter, what reaches the engine, and what comes back."""
+
+import asyncio
+import hmac
+import itertools
+import secrets
+import ssl
+from dataclasses import dataclass, field
+
+from stores.base import Clock, Command, Log, Server
+from stores.neo4j import bolt
+from stores.neo4j.cypher import read
+from stores.neo4j.packstream import Structure, pack
+from stores.neo4j.policy import Failure
+from stores.wire import Front, ProtocolError, Session
+
+AGENT = "Neo4j/5.26.0"  # drivers refuse a server that does not begin so
+CONNECT_WITHIN = 5  # seconds
+UNAUTHORIZED = Failure(
+    "Neo.ClientError.Security.Unauthorized",
+    "The client is unauthorized due to authentication failure: expected auth=server.auth.",
+)
+FORGOTTEN = Failure("Neo.TransientError.Transaction.Terminated", "server.reset() has ended this transaction.")
+DEADLOCK = Failure(
+    "Neo.TransientError.Transaction.DeadlockDetected",
+    "The transaction was chosen as the victim of a deadlock (a fault that server.faults injected). Try it again.",
+)
+
+
+@dataclass
+class Query:
+    """One query as it was recorded: its text and parameters, what it returned and what it cost.
+
+    `rows` counts the records that the client fetched. `hits` is the number of database hits when the query
+    began with PROFILE and the engine counts them, otherwise None. `counters` is the summary's.
+    """
+
+    text: str
+    parameters: dict
+    client: str = ""
+    rows: int = 0
+    hits: int | None = None
+    counters: dict = field(default_factory=dict)
+
+
+class GraphLog(Log):
+    """A Log that also knows the queries among the commands."""
+
+    def __init__(self):
+        super().__init__()
+        self.queries = []
+
+    @property
+    def rows(self):
+        """The number of records that clients fetched."""
+        return sum(query.rows for query in self.queries)
+
+    @property
+    def hits(self):
+        """The database hits of the queries that were profiled, or None when the engine told none."""
+        told = [query.hits for query in self.queries if query.hits is not None]
+        return sum(told) if told else None
+
+    def __repr__(self):
+        return f"<Log: {len(self.queries)} queries in {self.round_trips} round trips, {self.rows} rows>"
+
+
+class Timeless(Clock):
+    """The clock of a store in which nothing expires."""
+
+    def advance(self, seconds):
+        raise NotImplementedError("nothing in Neo4j expires, so there is no clock to advance")
+
+
+class GraphServer(Server):
+    """What the embedded and the real Neo4j share: a front that speaks Bolt, with credentials of its own."""
+
+    name = "neo4j"
+    scheme = "bolt"
+    log = GraphLog
+    database = "neo4j"  # what the engine calls the database that drivers know as neo4j
+    generation = 0  # raised by every clean slate that makes a new database
+
+    def __init__(self, policy, engine, upstream, login, tls=None):
+        self.auth = ("neo4j", secrets.token_urlsafe(12))
+        self.policy = policy
+        self.upstream = upstream
+        self.login = login
+        self.tls = tls
+        super().__init__(Front(lambda front: BoltSession(front, self)), engine, Timeless())
+        self.front.start()
+
+    @property
+    def uri(self):
+        """The address for a driver: GraphDatabase.driver(server.uri, auth=server.auth)."""
+        return self.url
+
+
+class Upstream:
+    """The engine's side of a connection."""
+
+    def __init__(self, server):
+        self.generation = server.generation
+        self._server = server
+        self._chunks = bolt.Chunks()
+        self._payloads = []
+
+    async def open(self):
+        """Connect and log on. Raises OSError when the engine is gone or does not let us in."""
+        host, port = self._server.upstream
+        context = ssl.create_default_context() if self._server.tls is True else self._server.tls
+        self._reader, self._writer = await asyncio.wait_for(
+            asyncio.open_connection(host, port, ssl=context), CONNECT_WITHIN
+        )
+        self._writer.write(bolt.offer())
+        if await self._reader.readexactly(4) != bolt.agreed():
+            raise ConnectionError(f"{host}:{port} does not speak Bolt {bolt.VERSION[0]}.{bolt.VERSION[1]}")
+        user, password = self._server.login
+        hello = {"user_agent": "nosql-course/1", "bolt_agent": {"product": "nosql-course/1"}}
+        logon = {"scheme": "basic", "principal": user, "credentials": password}
+        for tag, fields in ((bolt.HELLO, hello), (bolt.LOGON, logon)):
+            _, answer = await self.call(pack(Structure(tag, (fields,))))
+            if answer.tag != bolt.SUCCESS:
+                raise PermissionError(answer.fields[0].get("message", "the credentials were refused"))
+        return self
+
+    async def call(self, payload):
+        """Send one message and return (payloads of the records, the summary's Message)."""
+        self._writer.write(bolt.frame(payload))
+        records = []
+        while True:
+            while not self._payloads:
+                data = await self._reader.read(2**16)
+                if not data:
+                    raise ConnectionError("the engine closed the connection")
+                self._payloads.extend(self._chunks.feed(data))
+                self._payloads.reverse()
+            found = self._payloads.pop()
+            if found[1] != bolt.RECORD:
+                return records, bolt.message(found)
+            records.append(found)
+
+    def close(self):
+        self._writer.close()
+
+
+class BoltSession(Session):
+    """Serves one connection: requests go one at a time to the engine, unless the front answers them itself."""
+
+    _numbers = itertools.count(1)
+
+    def __init__(self, front, server):
+        super().__init__(front)
+        self.parser = bolt.Messages()
+        self.failed = False  # until RESET every request is ignored
+        self._server = server
+        self._policy = server.policy
+        self._upstream = None
+        self._trusted = False
+        self._begun = None  # the extra of BEGIN inside a transaction
+        self._open = None  # the Query whose records are not all fetched
+        self._reading = None  # what the front knows of it
+
+    async def closed(self):
+        if self._upstream is not None:
+            self._upstream.close()
+
+    # What wire.Session asks.
+
+    def describe(self, request):
+        if isinstance(request, bolt.Handshake) or self.failed or request.tag not in bolt.NAMES:
+            return None
+        arguments = request.fields[:2] if request.tag == bolt.RUN else ()
+        return Command(bolt.NAMES[request.tag], tuple(arguments), self.name)
+
+    def gated(self, command):
+        return command.name not in ("PULL", "DISCARD")
+
+    async def execute(self, request):
+        if isinstance(request, bolt.Handshake):
+            self.closing = not request.speaks
+            return bolt.agreed(request.speaks)
+        if request.tag == bolt.GOODBYE:
+            self.closing = True
+            return None
+        if request.tag == bolt.RESET:
+            return await self._reset()
+        if self.failed:
+            return bolt.encode(bolt.IGNORED)
+        answer = self.ANSWERS.get(request.tag)
+        if answer is None or (not self._trusted and request.tag not in (bolt.HELLO, bolt.LOGON)):
+            self.closing = True
+            return self._fail(Failure("Neo.ClientError.Request.Invalid", "The connection is not in a state for this message."))
+        return await answer(self, request)
+
+    def transient_error(self, command):
+        return self._fail(DEADLOCK)
+
+    async def finish(self, command):
+        """Fetch the records of a query outside a transaction: the engine commits when they are fetched."""
+        if command.name == "RUN" and self._open is not None and self._begun is None:
+            await self._upstream.call(pack(Structure(bolt.DISCARD, ({"n": -1},))))
+
+    def protocol_error(self, error):
+        return bolt.encode(bolt.FAILURE, {"code": "Neo.ClientError.Request.InvalidFormat", "message": str(error)})
+
+    # What the front answers itself.
+
+    async def _hello(self, request):
+        agent = request.fields[0].get("user_agent", "")
+        self.name = "" if agent.startswith("neo4j-") else agent
+        number = next(self._numbers)
+        return _success(server=f"{AGENT} ({self._server.engine})", connection_id=f"bolt-{number}", hints={})
+
+    async def _logon(self, request):
+        token = request.fields[0]
+        given = (str(token.get("principal")), str(token.get("credentials")))
+        # Compared in constant time: the password guards against other users of this machine.
+        same = [hmac.compare_digest(a.encode(), b.encode()) for a, b in zip(given, self._server.auth, strict=True)]
+        if not all(same):
+            self.closing = True
+            return self._fail(UNAUTHORIZED)
+        self._trusted = True
+        return _success()
+
+    async def _logoff(self, request):
+        self._trusted = False
+        return _success()
+
+    async def _route(self, request):
+        here = [f"{self._server.host}:{self._server.port}"]
+        servers = [{"role": role, "addresses": here} for role in ("ROUTE", "READ", "WRITE")]
+        return _success(rt={"ttl": 300, "db": "neo4j", "servers": servers})
+
+    async def _telemetry(self, request):
+        return _success()
+
+    # What goes to the engine.
+
+    async def _begin(self, request):
+        extra = request.fields[0]
+        if failure := self._policy.refuses_database(extra.get("db")):
+            return self._fail(failure)
+        reply = await self._ask(request, {**extra, "db": self._server.database})
+        if not self.failed:
+            self._begun = extra
+        return reply
+
+    async def _run(self, request):
+        text, parameters, extra = request.fields
+        mode = (extra if self._begun is None else self._begun).get("mode", "w")
+        reading = read(text)
+        failure = self._policy.refuses_database(extra.get("db")) or self._policy.refuses(reading, text, mode)
+        if failure:
+            return self._fail(failure)
+        if self._begun is None:
+            extra = {**extra, "db": self._server.database}
+        self._reading = reading
+        self._open = Query(text, parameters, self.name)
+        for log in self.front.logs:
+            log.queries.append(self._open)
+        return await self._ask(request, self._policy.rewrite(reading, text), parameters, extra)
+
+    async def _fetch(self, request):
+        reply = await self._ask(request, *request.fields)
+        return reply
+
+    async def _end(self, request):
+        self._begun = None
+        return await self._ask(request)
+
+    async def _reset(self):
+        self.failed = False
+        self._begun = self._open = None
+        if self._upstream is not None:
+            if self._stale():
+                self._upstream.close()
+                self._upstream = None
+            else:
+                await self._upstream.call(pack(Structure(bolt.RESET, ())))
+        return _success()
+
+    async def _ask(self, request, *fields):
+        """Send the request with these fields to the engine, and return its reply as the client gets it."""
+        if self._stale():
+            in_the_middle = self._begun is not None or request.tag not in (bolt.RUN, bolt.BEGIN)
+            self._upstream.close()
+            self._upstream = None
+            if in_the_middle:
+                return self._fail(FORGOTTEN)
+        if self._upstream is None:
+            self._upstream = await Upstream(self._server).open()
+        records, summary = await self._upstream.call(pack(Structure(request.tag, fields)))
+        return self._reply(records, summary)
+
+    def _reply(self, records, summary):
+        query, reading = self._open, self._reading
+        if summary.tag == bolt.FAILURE:
+            told = summary.fields[0]
+            failure = Failure(told.get("code", ""), told.get("message") or "")
+            return self._fail(self._policy.translate(failure, query.text if query else ""))
+        if summary.tag != bolt.SUCCESS:
+            return bolt.frame(summary.payload)
+        metadata = summary.fields[0]
+        if query is not None:
+            records = [record for record in records if self._policy.shows(reading, record)]
+            query.rows += len(records)
+            if "fields" not in metadata and not metadata.get("has_more"):
+                metadata = self._policy.summarise(reading, metadata)
+                query.counters = metadata.get("stats", {})
+                query.hits = total_hits(metadata.get("profile"))
+                self._open = None
+        return b"".join(map(bolt.frame, records)) + bolt.encode(bolt.SUCCESS, metadata)
+
+    def _stale(self):
+        return self._upstream is not None and self._upstream.generation != self._server.generation
+
+    def _fail(self, failure):
+        self.failed = True
+        return bolt.encode(bolt.FAILURE, {"code": failure.code, "message": failure.message})
+
+    ANSWERS = {
+        bolt.HELLO: _hello,
+        bolt.LOGON: _logon,
+        bolt.LOGOFF: _logoff,
+        bolt.ROUTE: _route,
+        bolt.TELEMETRY: _telemetry,
+        bolt.BEGIN: _begin,
+        bolt.RUN: _run,
+        bolt.PULL: _fetch,
+        bolt.DISCARD: _fetch,
+        bolt.COMMIT: _end,
+        bolt.ROLLBACK: _end,
+    }
+
+
+def _success(**metadata):
+    return bolt.encode(bolt.SUCCESS, metadata)
+
+
+def total_hits(plan):
+    """Return the database hits of a profiled plan and of all below it, or None when it tells none."""
+    if not plan or "dbHits" not in plan:
+        return None
+    return plan["dbHits"] + sum(total_hits(child) or 0 for child in plan.get("children", ()))
+
+
+__all__ = ["BoltSession", "GraphLog", "GraphServer", "ProtocolError", "Query", "Upstream"]
