@@ -104,9 +104,79 @@ def _kind(tokens):
     return "rw" if returns else "w"
 
 
-def position(text, offset):
-    """Return how Neo4j tells a place in a query: "(line 1, column 8 (offset: 7))"."""
+class Clause(NamedTuple):
+    """A clause outside all brackets: the word that begins it and the tokens that follow, up to the next clause."""
+
+    word: str
+    start: int
+    tokens: tuple
+
+
+CLAUSES = {
+    *("MATCH OPTIONAL WHERE WITH RETURN ORDER SKIP OFFSET LIMIT UNWIND CREATE MERGE ON SET REMOVE DELETE DETACH".split()),
+    *("FOREACH CALL YIELD UNION LOAD USE SHOW FINISH DROP ; USING INSERT NODETACH".split()),
+}
+
+
+@lru_cache(maxsize=512)
+def clauses(text):
+    """Return the tuple of a query's Clauses, PROFILE and EXPLAIN left out."""
+    body = read(text).body
+    inside = {token.start for token in keywords(body)}
+    found = []
+    for i, token in enumerate(body):
+        before = body[i - 1].word if i else ""
+        begins = token.depth == 0 and token.word in CLAUSES and (token.start in inside or token.text == ";")
+        if begins and not (token.word == "WITH" and before in ("STARTS", "ENDS")):
+            found.append(Clause(token.word, token.start, []))
+        elif found:
+            found[-1].tokens.append(token)
+    return tuple(found)
+
+
+def items(clause):
+    """Return the comma-separated items of a RETURN, WITH or YIELD: a list of lists of tokens."""
+    parts = [[]]
+    for token in clause.tokens:
+        if token.text == "," and token.depth == 0:
+            parts.append([])
+        elif parts != [[]] or token.word not in ("DISTINCT", "ALL"):
+            parts[-1].append(token)
+    return [part for part in parts if part]
+
+
+def columns(text):
+    """Return the names of the columns that a query returns, as a list; None when its text does not tell them."""
+    ends = [clause for clause in clauses(text) if clause.word in ("RETURN", "YIELD")]
+    if not ends:
+        return None
+    names = [_name(text, item) for item in items(ends[-1])]
+    return None if "*" in names else names
+
+
+def returns_everything(text):
+    """Return whether the query ends with RETURN *, alone."""
+    ends = [clause for clause in clauses(text) if clause.word == "RETURN"]
+    return bool(ends) and [token.text for token in ends[-1].tokens] == ["*"]
+
+
+def _name(text, item):
+    words = [token.word for token in item if token.depth == item[0].depth]
+    if "AS" in words[1:]:
+        return unquoted(item[-1])
+    return unquoted(item[0]) if len(item) == 1 else text[item[0].start : item[-1].end]
+
+
+def unquoted(token):
+    """Return the name in a token, without the backquotes around it."""
+    return token.text[1:-1].replace("``", "`") if token.kind == "quoted" else token.text
+
+
+def at(text, offset):
+    """Return how Neo4j ends a message about a place in a query: where it is, its line, and a mark under it."""
     before = text[:offset]
-    line = before.count("\n") + 1
-    column = offset - (before.rfind("\n") + 1) + 1
-    return f"(line {line}, column {column} (offset: {offset}))"
+    number = before.count("\n") + 1
+    start = before.rfind("\n") + 1
+    line = text[start:].split("\n")[0]
+    column = offset - start
+    return f'(line {number}, column {column + 1} (offset: {offset}))\n"{line}"\n{" " * (column + 1)}^'

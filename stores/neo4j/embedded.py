@@ -14,8 +14,10 @@ from pathlib import Path
 import psutil
 
 from stores.base import within
-from stores.neo4j.front import GraphServer
-from stores.neo4j.policy import EmbeddedPolicy
+from stores.neo4j import bolt
+from stores.neo4j.arcadedb import ArcadePolicy
+from stores.neo4j.front import GraphServer, Upstream
+from stores.neo4j.packstream import unpack
 
 PREFIX = "course-neo4j-"  # of the engine's folder: course-neo4j-<pid of its owner>-<random>
 STARTS_WITHIN = 30  # seconds; it takes about half of one, but a cold disk may be slow
@@ -38,7 +40,7 @@ class EmbeddedNeo4j(GraphServer):
         self._process = Process()
         self._fresh()
         super().__init__(
-            EmbeddedPolicy(self),
+            ArcadePolicy(self.names),
             engine=f"ArcadeDB {self._process.version} as Neo4j 5",
             upstream=("127.0.0.1", self._process.port),
             login=("root", self._process.password),
@@ -50,6 +52,19 @@ class EmbeddedNeo4j(GraphServer):
     def stop(self):
         super().stop()
         self._process.stop()
+
+    async def names(self):
+        """Return (labels, relationship types) that the engine knows, as two sets."""
+        upstream = await Upstream(self).open()
+        try:
+            return [await self._column(upstream, f"CALL db.{what}()") for what in ("labels", "relationshipTypes")]
+        finally:
+            upstream.close()
+
+    async def _column(self, upstream, query):
+        await upstream.send(bolt.RUN, query, {}, {"db": self.database})
+        records, _ = await upstream.send(bolt.PULL, {"n": -1})
+        return {unpack(record).fields[0][0] for record in records}
 
     def _fresh(self):
         self.generation += 1

@@ -2,7 +2,8 @@
 
     python engine.py FOLDER
 
-The first line of its standard input is the password of its user root. When it is ready it prints a line of JSON, {"port": …, "version": …}, and then obeys lines on its standard input:
+The first line of its standard input is the password for its user root. When it is ready it prints one line of JSON,
+{"port": …, "version": …}, and then obeys the lines that follow:
 
     fresh NAME    make the empty database NAME, answer {"database": NAME}, and drop the one before
 
@@ -79,9 +80,7 @@ class Admin:
 
     def drop(self, database):
         command = json.dumps({"command": f"drop database {database}"}).encode()
-        request = urllib.request.Request(
-            self._url, command, {"Authorization": self._login, "Content-Type": "application/json"}
-        )
+        request = urllib.request.Request(self._url, command, {"Authorization": self._login, "Content-Type": "application/json"})
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         with contextlib.suppress(OSError), opener.open(request, timeout=10):
             pass  # a database that stays costs a megabyte, and goes with the folder

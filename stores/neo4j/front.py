@@ -4,15 +4,13 @@ import asyncio
 import hmac
 import itertools
 import secrets
-import ssl
 from dataclasses import dataclass, field
 
 from stores.base import Clock, Command, Log, Server
 from stores.neo4j import bolt
 from stores.neo4j.cypher import read
-from stores.neo4j.packstream import Structure, pack
 from stores.neo4j.policy import Failure
-from stores.wire import Front, ProtocolError, Session
+from stores.wire import Front, Session
 
 AGENT = "Neo4j/5.26.0"  # drivers refuse a server that does not begin so
 CONNECT_WITHIN = 5  # seconds
@@ -108,9 +106,8 @@ class Upstream:
     async def open(self):
         """Connect and log on. Raises OSError when the engine is gone or does not let us in."""
         host, port = self._server.upstream
-        context = ssl.create_default_context() if self._server.tls is True else self._server.tls
         self._reader, self._writer = await asyncio.wait_for(
-            asyncio.open_connection(host, port, ssl=context), CONNECT_WITHIN
+            asyncio.open_connection(host, port, ssl=self._server.tls), CONNECT_WITHIN
         )
         self._writer.write(bolt.offer())
         if await self._reader.readexactly(4) != bolt.agreed():
@@ -119,14 +116,14 @@ class Upstream:
         hello = {"user_agent": "nosql-course/1", "bolt_agent": {"product": "nosql-course/1"}}
         logon = {"scheme": "basic", "principal": user, "credentials": password}
         for tag, fields in ((bolt.HELLO, hello), (bolt.LOGON, logon)):
-            _, answer = await self.call(pack(Structure(tag, (fields,))))
+            _, answer = await self.send(tag, fields)
             if answer.tag != bolt.SUCCESS:
                 raise PermissionError(answer.fields[0].get("message", "the credentials were refused"))
         return self
 
-    async def call(self, payload):
+    async def send(self, tag, *fields):
         """Send one message and return (payloads of the records, the summary's Message)."""
-        self._writer.write(bolt.frame(payload))
+        self._writer.write(bolt.encode(tag, *fields))
         records = []
         while True:
             while not self._payloads:
@@ -159,7 +156,8 @@ class BoltSession(Session):
         self._trusted = False
         self._begun = None  # the extra of BEGIN inside a transaction
         self._open = None  # the Query whose records are not all fetched
-        self._reading = None  # what the front knows of it
+        self._fields = []  # its columns, as the engine names them
+        self._wrapped = False  # it runs in a transaction that the client did not ask for
 
     async def closed(self):
         if self._upstream is not None:
@@ -187,7 +185,7 @@ class BoltSession(Session):
             return await self._reset()
         if self.failed:
             return bolt.encode(bolt.IGNORED)
-        answer = self.ANSWERS.get(request.tag)
+        answer = ANSWERS.get(request.tag)
         if answer is None or (not self._trusted and request.tag not in (bolt.HELLO, bolt.LOGON)):
             self.closing = True
             return self._fail(Failure("Neo.ClientError.Request.Invalid", "The connection is not in a state for this message."))
@@ -199,7 +197,7 @@ class BoltSession(Session):
     async def finish(self, command):
         """Fetch the records of a query outside a transaction: the engine commits when they are fetched."""
         if command.name == "RUN" and self._open is not None and self._begun is None:
-            await self._upstream.call(pack(Structure(bolt.DISCARD, ({"n": -1},))))
+            await self._fetch(bolt.Message(bolt.DISCARD, ({"n": -1},), b""))
 
     def protocol_error(self, error):
         return bolt.encode(bolt.FAILURE, {"code": "Neo.ClientError.Request.InvalidFormat", "message": str(error)})
@@ -241,76 +239,94 @@ class BoltSession(Session):
         extra = request.fields[0]
         if failure := self._policy.refuses_database(extra.get("db")):
             return self._fail(failure)
-        reply = await self._ask(request, {**extra, "db": self._server.database})
-        if not self.failed:
+        _, summary = await self._ask(request.tag, {**extra, "db": self._server.database})
+        if summary.tag == bolt.SUCCESS:
             self._begun = extra
-        return reply
+        return await self._reply(summary)
 
     async def _run(self, request):
         text, parameters, extra = request.fields
-        mode = (extra if self._begun is None else self._begun).get("mode", "w")
         reading = read(text)
-        failure = self._policy.refuses_database(extra.get("db")) or self._policy.refuses(reading, text, mode)
+        mode = (extra if self._begun is None else self._begun).get("mode", "w")
+        failure = self._policy.refuses_database(extra.get("db")) or self._policy.refuses(text, reading, mode)
         if failure:
             return self._fail(failure)
         if self._begun is None:
             extra = {**extra, "db": self._server.database}
-        self._reading = reading
+            if self._policy.wraps(text, reading):
+                _, summary = await self._ask(bolt.BEGIN, extra)
+                if summary.tag != bolt.SUCCESS:
+                    return await self._reply(summary)
+                self._wrapped, extra = True, {}
         self._open = Query(text, parameters, self.name)
         for log in self.front.logs:
             log.queries.append(self._open)
-        return await self._ask(request, self._policy.rewrite(reading, text), parameters, extra)
+        _, summary = await self._ask(bolt.RUN, self._policy.rewrite(text, reading), parameters, extra)
+        if summary.tag == bolt.SUCCESS:
+            self._fields = list(summary.fields[0].get("fields", ()))
+            metadata = {**summary.fields[0], "fields": self._policy.fields(text, self._fields)}
+            return bolt.encode(bolt.SUCCESS, metadata)
+        return await self._reply(summary)
 
     async def _fetch(self, request):
-        reply = await self._ask(request, *request.fields)
-        return reply
+        """Pass on a PULL or DISCARD."""
+        query = self._open
+        records, summary = await self._ask(request.tag, *request.fields)
+        if summary.tag != bolt.SUCCESS or query is None:
+            return await self._reply(summary)
+        records = self._policy.records(query.text, self._fields, records)
+        query.rows += len(records)
+        metadata = summary.fields[0]
+        if not metadata.get("has_more"):
+            if self._wrapped:
+                self._wrapped = False
+                _, committed = await self._ask(bolt.COMMIT)
+                if committed.tag != bolt.SUCCESS:
+                    return await self._reply(committed)
+                metadata = {**metadata, **committed.fields[0]}
+            metadata = self._policy.summarise(read(query.text), metadata)
+            query.counters = metadata.get("stats", {})
+            query.hits = total_hits(metadata.get("profile"))
+            self._open = None
+        return b"".join(map(bolt.frame, records)) + bolt.encode(bolt.SUCCESS, metadata)
 
     async def _end(self, request):
-        self._begun = None
-        return await self._ask(request)
+        _, summary = await self._ask(request.tag)
+        self._begun = self._open = None
+        return await self._reply(summary)
 
     async def _reset(self):
-        self.failed = False
+        self.failed = self._wrapped = False
         self._begun = self._open = None
         if self._upstream is not None:
             if self._stale():
-                self._upstream.close()
-                self._upstream = None
+                self._leave()
             else:
-                await self._upstream.call(pack(Structure(bolt.RESET, ())))
+                await self._upstream.send(bolt.RESET)
         return _success()
 
-    async def _ask(self, request, *fields):
-        """Send the request with these fields to the engine, and return its reply as the client gets it."""
+    async def _ask(self, tag, *fields):
+        """Send a message to the engine and return (payloads of the records, the summary's Message)."""
         if self._stale():
-            in_the_middle = self._begun is not None or request.tag not in (bolt.RUN, bolt.BEGIN)
-            self._upstream.close()
-            self._upstream = None
-            if in_the_middle:
-                return self._fail(FORGOTTEN)
+            self._leave()
+            if self._begun is not None or tag not in (bolt.RUN, bolt.BEGIN):
+                return [], bolt.Message(bolt.FAILURE, ({"code": FORGOTTEN.code, "message": FORGOTTEN.message},), b"")
         if self._upstream is None:
             self._upstream = await Upstream(self._server).open()
-        records, summary = await self._upstream.call(pack(Structure(request.tag, fields)))
-        return self._reply(records, summary)
+        return await self._upstream.send(tag, *fields)
 
-    def _reply(self, records, summary):
-        query, reading = self._open, self._reading
-        if summary.tag == bolt.FAILURE:
-            told = summary.fields[0]
-            failure = Failure(told.get("code", ""), told.get("message") or "")
-            return self._fail(self._policy.translate(failure, query.text if query else ""))
-        if summary.tag != bolt.SUCCESS:
-            return bolt.frame(summary.payload)
-        metadata = summary.fields[0]
-        if query is not None:
-            records = [record for record in records if self._policy.shows(reading, record)]
-            query.rows += len(records)
-            if "fields" not in metadata and not metadata.get("has_more"):
-                metadata = self._policy.summarise(reading, metadata)
-                query.counters = metadata.get("stats", {})
-                query.hits = total_hits(metadata.get("profile"))
-                self._open = None
-        return b"".join(map(bolt.frame, records)) + bolt.encode(bolt.SUCCESS, metadata)
+    async def _reply(self, summary):
+        """Return a summary without records as the client gets it."""
+        if summary.tag != bolt.FAILURE:
+            return bolt.encode(summary.tag, *summary.fields)
+        told = summary.fields[0]
+        failure = Failure(told.get("code") or "Neo.DatabaseError.General.UnknownError", told.get("message") or "")
+        text = self._open.text if self._open else ""
+        return self._fail(await self._policy.translate(failure, text))
+
+    def _leave(self):
+        self._upstream.close()
+        self._upstream = None
 
     def _stale(self):
         return self._upstream is not None and self._upstream.generation != self._server.generation
@@ -319,19 +335,20 @@ class BoltSession(Session):
         self.failed = True
         return bolt.encode(bolt.FAILURE, {"code": failure.code, "message": failure.message})
 
-    ANSWERS = {
-        bolt.HELLO: _hello,
-        bolt.LOGON: _logon,
-        bolt.LOGOFF: _logoff,
-        bolt.ROUTE: _route,
-        bolt.TELEMETRY: _telemetry,
-        bolt.BEGIN: _begin,
-        bolt.RUN: _run,
-        bolt.PULL: _fetch,
-        bolt.DISCARD: _fetch,
-        bolt.COMMIT: _end,
-        bolt.ROLLBACK: _end,
-    }
+
+ANSWERS = {
+    bolt.HELLO: BoltSession._hello,
+    bolt.LOGON: BoltSession._logon,
+    bolt.LOGOFF: BoltSession._logoff,
+    bolt.ROUTE: BoltSession._route,
+    bolt.TELEMETRY: BoltSession._telemetry,
+    bolt.BEGIN: BoltSession._begin,
+    bolt.RUN: BoltSession._run,
+    bolt.PULL: BoltSession._fetch,
+    bolt.DISCARD: BoltSession._fetch,
+    bolt.COMMIT: BoltSession._end,
+    bolt.ROLLBACK: BoltSession._end,
+}
 
 
 def _success(**metadata):
@@ -343,6 +360,3 @@ def total_hits(plan):
     if not plan or "dbHits" not in plan:
         return None
     return plan["dbHits"] + sum(total_hits(child) or 0 for child in plan.get("children", ()))
-
-
-__all__ = ["BoltSession", "GraphLog", "GraphServer", "ProtocolError", "Query", "Upstream"]

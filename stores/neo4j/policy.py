@@ -1,7 +1,9 @@
-"""What a front does to queries and answers: refuse, rewrite, translate, complete."""
+"""What every front does to queries, whichever engine stands behind it: refuse, rewrite, translate, complete."""
 
-import re
 from typing import NamedTuple
+
+STATEMENT = "Neo.ClientError.Statement."
+SCHEMA = "Neo.ClientError.Schema."
 
 
 class Failure(NamedTuple):
@@ -11,12 +13,8 @@ class Failure(NamedTuple):
     message: str
 
 
-STATEMENT = "Neo.ClientError.Statement."
-SCHEMA = "Neo.ClientError.Schema."
-
-
 class Policy:
-    """What holds for every engine."""
+    """What holds for every engine. A text is a query's; its Reading is what `cypher.read` says of it."""
 
     def refuses_database(self, name):
         """Return the Failure for a database other than the course's, or None."""
@@ -27,7 +25,7 @@ class Policy:
             f"Database '{name}' does not exist here: expected database_=\"neo4j\", the only one of the course's server.",
         )
 
-    def refuses(self, reading, text, mode):
+    def refuses(self, text, reading, mode):
         """Return the Failure for a query that must not run, or None. `mode` is "r" in a read transaction."""
         if mode == "r" and reading.writes:
             return Failure(
@@ -37,44 +35,26 @@ class Policy:
             )
         return None
 
-    def rewrite(self, reading, text):
+    def wraps(self, text, reading):
+        """Return whether a query outside a transaction has to be given one."""
+        return False
+
+    def rewrite(self, text, reading):
         """Return the text for the engine."""
         return text
 
-    def translate(self, failure, text):
+    async def translate(self, failure, text):
         """Return the engine's failure as Neo4j would say it."""
         return failure
 
-    def shows(self, reading, record):
-        """Return whether a record's payload is for the client."""
-        return True
+    def fields(self, text, fields):
+        """Return the names of the columns, given those that the engine tells."""
+        return fields
+
+    def records(self, text, fields, payloads):
+        """Return the payloads of the records for the client."""
+        return payloads
 
     def summarise(self, reading, metadata):
         """Return the summary's metadata as Neo4j would give it."""
         return metadata
-
-
-# What the engine's message begins with or holds, the status code it has in Neo4j.
-CODES = [
-    (r"^DeleteConnectedNode|[Dd]uplicated? key|ConstraintValidationFailed", SCHEMA + "ConstraintValidationFailed"),
-    (r"^(UndefinedVariable|InvalidAggregation|NoExpressionAlias|UnexpectedSyntax)", STATEMENT + "SyntaxError"),
-    (r"does not support null property values", STATEMENT + "SemanticError"),
-    (r"^TypeError", STATEMENT + "TypeError"),
-    (r"^Unknown procedure", "Neo.ClientError.Procedure.ProcedureNotFound"),
-    (r"(Constraint|Index) .*already exists|already exists.*(constraint|index)", SCHEMA + "EquivalentSchemaRuleAlreadyExists"),
-]
-CODES = [(re.compile(pattern), code) for pattern, code in CODES]
-
-
-class EmbeddedPolicy(Policy):
-    """What makes ArcadeDB answer as Neo4j does."""
-
-    def __init__(self, server):
-        self._server = server
-
-    def translate(self, failure, text):
-        code = next((code for pattern, code in CODES if pattern.search(failure.message)), failure.code)
-        return Failure(code, failure.message)
-
-    def summarise(self, reading, metadata):
-        return {**metadata, "type": reading.kind} if "type" in metadata or reading.kind else metadata
