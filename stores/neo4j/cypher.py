@@ -172,6 +172,11 @@ def unquoted(token):
     return token.text[1:-1].replace("``", "`") if token.kind == "quoted" else token.text
 
 
+def quoted(name):
+    """Return a name in backquotes, whatever it holds."""
+    return "`" + name.replace("`", "``") + "`"
+
+
 def at(text, offset):
     """Return how Neo4j ends a message about a place in a query: where it is, its line, and a mark under it."""
     before = text[:offset]

@@ -14,10 +14,8 @@ from pathlib import Path
 import psutil
 
 from stores.base import within
-from stores.neo4j import bolt
 from stores.neo4j.arcadedb import ArcadePolicy
 from stores.neo4j.front import GraphServer, Upstream
-from stores.neo4j.packstream import unpack
 
 PREFIX = "course-neo4j-"  # of the engine's folder: course-neo4j-<pid of its owner>-<random>
 STARTS_WITHIN = 30  # seconds; it takes about half of one, but a cold disk may be slow
@@ -47,6 +45,7 @@ class EmbeddedNeo4j(GraphServer):
         )
 
     def clean(self):
+        self.forget_transactions()
         self._fresh()
 
     def stop(self):
@@ -57,17 +56,13 @@ class EmbeddedNeo4j(GraphServer):
         """Return (labels, relationship types) that the engine knows, as two sets."""
         upstream = await Upstream(self).open()
         try:
-            return [await self._column(upstream, f"CALL db.{what}()") for what in ("labels", "relationshipTypes")]
+            labels = await upstream.rows("CALL db.labels() YIELD label RETURN label")
+            types = await upstream.rows("CALL db.relationshipTypes() YIELD relationshipType AS type RETURN type")
         finally:
             upstream.close()
-
-    async def _column(self, upstream, query):
-        await upstream.send(bolt.RUN, query, {}, {"db": self.database})
-        records, _ = await upstream.send(bolt.PULL, {"n": -1})
-        return {unpack(record).fields[0][0] for record in records}
+        return {row["label"] for row in labels}, {row["type"] for row in types}
 
     def _fresh(self):
-        self.generation += 1
         self.database = f"course{self.generation}"
         self._process.ask(f"fresh {self.database}")
 

@@ -48,8 +48,8 @@ def main(folder, password):
         _, name = line.split()
         server.create_database(name)
         say(database=name)
-        if database:
-            admin.drop(database)
+        if database:  # takes a sixth of a second, and nobody has to wait for it
+            threading.Thread(target=admin.drop, args=(database,), daemon=True).start()
         database = name
     leave(folder)
 

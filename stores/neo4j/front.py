@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from stores.base import Clock, Command, Log, Server
 from stores.neo4j import bolt
 from stores.neo4j.cypher import read
+from stores.neo4j.packstream import unpack
 from stores.neo4j.policy import Failure
 from stores.wire import Front, Session
 
@@ -77,7 +78,8 @@ class GraphServer(Server):
     scheme = "bolt"
     log = GraphLog
     database = "neo4j"  # what the engine calls the database that drivers know as neo4j
-    generation = 0  # raised by every clean slate that makes a new database
+    generation = 0  # raised by every clean slate: transactions of an earlier one are over
+    nodes = 0  # created through this front since the last clean slate; None when a failure left that unknown
 
     def __init__(self, policy, engine, upstream, login, tls=None):
         self.auth = ("neo4j", secrets.token_urlsafe(12))
@@ -88,23 +90,33 @@ class GraphServer(Server):
         super().__init__(Front(lambda front: BoltSession(front, self)), engine, Timeless())
         self.front.start()
 
+    def forget_transactions(self):
+        """Roll back what clients have begun, at once: it may hold locks. They are told at their next request."""
+        self.generation += 1
+        self.front.run(_call(lambda: [session.forget() for session in self.front.sessions]))
+
     @property
     def uri(self):
         """The address for a driver: GraphDatabase.driver(server.uri, auth=server.auth)."""
         return self.url
 
 
+class EngineError(RuntimeError):
+    """The engine refused what the front itself asked of it."""
+
+
 class Upstream:
     """The engine's side of a connection."""
 
-    def __init__(self, server):
+    def __init__(self, server, agent="nosql-course/1"):
+        self._agent = agent
         self.generation = server.generation
         self._server = server
         self._chunks = bolt.Chunks()
         self._payloads = []
 
     async def open(self):
-        """Connect and log on. Raises OSError when the engine is gone or does not let us in."""
+        """Connect and log on. Raises OSError when the engine is gone, EngineError when it does not let us in."""
         host, port = self._server.upstream
         self._reader, self._writer = await asyncio.wait_for(
             asyncio.open_connection(host, port, ssl=self._server.tls), CONNECT_WITHIN
@@ -113,12 +125,12 @@ class Upstream:
         if await self._reader.readexactly(4) != bolt.agreed():
             raise ConnectionError(f"{host}:{port} does not speak Bolt {bolt.VERSION[0]}.{bolt.VERSION[1]}")
         user, password = self._server.login
-        hello = {"user_agent": "nosql-course/1", "bolt_agent": {"product": "nosql-course/1"}}
+        hello = {"user_agent": self._agent, "bolt_agent": {"product": "nosql-course/1"}}
         logon = {"scheme": "basic", "principal": user, "credentials": password}
         for tag, fields in ((bolt.HELLO, hello), (bolt.LOGON, logon)):
             _, answer = await self.send(tag, fields)
             if answer.tag != bolt.SUCCESS:
-                raise PermissionError(answer.fields[0].get("message", "the credentials were refused"))
+                raise EngineError(answer.fields[0].get("message", "it refused the credentials"))
         return self
 
     async def send(self, tag, *fields):
@@ -136,6 +148,17 @@ class Upstream:
             if found[1] != bolt.RECORD:
                 return records, bolt.message(found)
             records.append(found)
+
+    async def rows(self, query, parameters=None):
+        """Run a query and return its rows as a list of dicts. Raises EngineError with the engine's message."""
+        _, begun = await self.send(bolt.RUN, query, parameters or {}, {"db": self._server.database})
+        records, ended = await self.send(bolt.PULL, {"n": -1})
+        for answer in (begun, ended):
+            if answer.tag == bolt.FAILURE:
+                await self.send(bolt.RESET)
+                raise EngineError(answer.fields[0].get("message", "no reason given"))
+        names = begun.fields[0]["fields"]
+        return [dict(zip(names, unpack(record).fields[0], strict=True)) for record in records]
 
     def close(self):
         self._writer.close()
@@ -158,8 +181,13 @@ class BoltSession(Session):
         self._open = None  # the Query whose records are not all fetched
         self._fields = []  # its columns, as the engine names them
         self._wrapped = False  # it runs in a transaction that the client did not ask for
+        self._made = 0  # nodes created and not deleted in the transaction
 
     async def closed(self):
+        self.forget()
+
+    def forget(self):
+        """Close the engine's side, which rolls back a transaction."""
         if self._upstream is not None:
             self._upstream.close()
 
@@ -287,17 +315,28 @@ class BoltSession(Session):
             metadata = self._policy.summarise(read(query.text), metadata)
             query.counters = metadata.get("stats", {})
             query.hits = total_hits(metadata.get("profile"))
+            self._made += query.counters.get("nodes-created", 0) - query.counters.get("nodes-deleted", 0)
             self._open = None
+            if self._begun is None:
+                self._committed()
         return b"".join(map(bolt.frame, records)) + bolt.encode(bolt.SUCCESS, metadata)
 
     async def _end(self, request):
         _, summary = await self._ask(request.tag)
         self._begun = self._open = None
+        if request.tag == bolt.COMMIT and summary.tag == bolt.SUCCESS:
+            self._committed()
         return await self._reply(summary)
+
+    def _committed(self):
+        if self._server.nodes is not None:
+            self._server.nodes += self._made
+        self._made = 0
 
     async def _reset(self):
         self.failed = self._wrapped = False
         self._begun = self._open = None
+        self._made = 0
         if self._upstream is not None:
             if self._stale():
                 self._leave()
@@ -313,7 +352,11 @@ class BoltSession(Session):
                 return [], bolt.Message(bolt.FAILURE, ({"code": FORGOTTEN.code, "message": FORGOTTEN.message},), b"")
         if self._upstream is None:
             self._upstream = await Upstream(self._server).open()
-        return await self._upstream.send(tag, *fields)
+        try:
+            return await self._upstream.send(tag, *fields)
+        except OSError:  # whether it committed is not known
+            self._server.nodes = None
+            raise
 
     async def _reply(self, summary):
         """Return a summary without records as the client gets it."""
@@ -322,6 +365,8 @@ class BoltSession(Session):
         told = summary.fields[0]
         failure = Failure(told.get("code") or "Neo.DatabaseError.General.UnknownError", told.get("message") or "")
         text = self._open.text if self._open else ""
+        if "TRANSACTIONS" in text.upper():  # CALL … IN TRANSACTIONS may have committed a part
+            self._server.nodes = None
         return self._fail(await self._policy.translate(failure, text))
 
     def _leave(self):
@@ -349,6 +394,10 @@ ANSWERS = {
     bolt.COMMIT: BoltSession._end,
     bolt.ROLLBACK: BoltSession._end,
 }
+
+
+async def _call(function):
+    function()
 
 
 def _success(**metadata):
