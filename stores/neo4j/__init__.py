@@ -3,14 +3,14 @@
 VARIABLE = "NEO4J_URI"
 
 
-def embedded():
+def start_embedded():
     """Return a new embedded server."""
     from stores.neo4j.embedded import EmbeddedNeo4j
 
     return EmbeddedNeo4j()
 
 
-def real(address):
+def start_real(address):
     """Return a server in front of the real one at `address`, in a database that the course marked as its own."""
     from stores.neo4j.real import RealNeo4j
 

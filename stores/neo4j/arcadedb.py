@@ -8,6 +8,7 @@ from stores.neo4j.packstream import Structure, pack, unpack
 from stores.neo4j.policy import SCHEMA, STATEMENT, Failure, Policy
 
 SYNTAX = STATEMENT + "SyntaxError"
+UNSUPPORTED = STATEMENT + "UnsupportedOperationError"
 # What the engine's message holds, and the status code that Neo4j has for it.
 CODES = [
     (r"^DeleteConnectedNode|[Dd]uplicated? key|ConstraintValidationFailed", SCHEMA + "ConstraintValidationFailed"),
@@ -24,7 +25,7 @@ UNSAID = "Error executing Cypher command"  # the engine's message for whatever i
 # What this engine has not. Each is refused before it runs, with a way to do without.
 ABSENT = [
     (("CREATE", "FULLTEXT"), "full-text indexes", "STARTS WITH, CONTAINS or =~ in a WHERE find text without one"),
-    (("CREATE", "VECTOR"), "vector indexes", "none is needed here: chapter 09 does without"),
+    (("CREATE", "VECTOR"), "vector indexes", "compare the vectors of a few candidates in Python"),
     (("CREATE", "LOOKUP"), "token lookup indexes", "they exist in every Neo4j already"),
 ]
 EMPTY = pack(Structure(bolt.RECORD, ([],)))
@@ -54,12 +55,17 @@ class ArcadePolicy(Policy):
     def _absent(self, text, reading):
         for words, what, instead in ABSENT:
             if reading.starts(*words):
-                return Failure(STATEMENT + "UnsupportedOperation", _cannot(what, instead))
+                return Failure(UNSUPPORTED, _cannot(what, instead))
         words = [token.word for token in reading.tokens]
+        if reading.starts("CREATE", "CONSTRAINT") and "UNIQUE" not in words:
+            return Failure(
+                "Neo.DatabaseError.Schema.ConstraintCreationFailed",
+                "Unable to create the constraint: existence, key and type constraints require Neo4j Enterprise Edition.",
+            )
         for i, word in enumerate(words[:-1]):
             if word == "SHORTEST" and (words[i + 1].isdigit() or reading.tokens[i + 1].kind == "parameter"):
                 return Failure(
-                    STATEMENT + "UnsupportedOperation", _cannot("SHORTEST k", "shortestPath() and allShortestPaths() work")
+                    UNSUPPORTED, _cannot("SHORTEST k", "shortestPath() and allShortestPaths() work")
                 )
         return None
 
@@ -87,7 +93,7 @@ class ArcadePolicy(Policy):
         labels, types = await self._names()
         if both := sorted(_as_both(reading, labels, types)):
             what = f"one name, {both[0]}, for a label and for a relationship type"
-            return Failure(STATEMENT + "UnsupportedOperation", _cannot(what, "rename one of them"))
+            return Failure(UNSUPPORTED, _cannot(what, "rename one of them"))
         if reading.kind == "s":
             told = f"An equivalent {schema} already exists. IF NOT EXISTS after its name makes the query pass."
             return Failure(SCHEMA + "EquivalentSchemaRuleAlreadyExists", told)
