@@ -11,12 +11,8 @@ from stores.neo4j.packstream import DEEPEST, PackStreamError, Structure, pack, u
 from stores.wire import ProtocolError
 
 text = st.text(st.characters(exclude_categories=["Cs"]))
-scalars = (
-    st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False) | text | st.binary(max_size=300)
-)
-values = st.recursive(
-    scalars, lambda inner: st.lists(inner, max_size=20) | st.dictionaries(text, inner, max_size=20), max_leaves=40
-)
+scalars = st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False) | text | st.binary(max_size=300)
+values = st.recursive(scalars, lambda inner: st.lists(inner, max_size=20) | st.dictionaries(text, inner, max_size=20), max_leaves=40)
 structures = st.builds(Structure, st.integers(0, 127), st.lists(values, max_size=15).map(tuple))
 
 

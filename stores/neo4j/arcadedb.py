@@ -44,30 +44,16 @@ class ArcadePolicy(Policy):
         self._names = names
 
     def refuses(self, text, reading, mode):
-        return super().refuses(text, reading, mode) or self._absent(text, reading) or _not_concluded(text) or _without_alias(text)
+        failure = super().refuses(text, reading, mode) or _absent(reading)
+        if failure or not reading.balanced:  # the engine says better what is wrong with brackets
+            return failure
+        return _not_concluded(text) or _without_alias(text)
 
     def wraps(self, text, reading):
         # On its own the engine commits each MERGE of a query by itself, and trips over what it just committed.
         words = [token.word for token in reading.tokens]
         in_transactions = any(pair == ("IN", "TRANSACTIONS") for pair in pairwise(words))
         return reading.kind in ("w", "rw") and not in_transactions and "CONCURRENT" not in words
-
-    def _absent(self, text, reading):
-        for words, what, instead in ABSENT:
-            if reading.starts(*words):
-                return Failure(UNSUPPORTED, _cannot(what, instead))
-        words = [token.word for token in reading.tokens]
-        if reading.starts("CREATE", "CONSTRAINT") and "UNIQUE" not in words:
-            return Failure(
-                "Neo.DatabaseError.Schema.ConstraintCreationFailed",
-                "Unable to create the constraint: existence, key and type constraints require Neo4j Enterprise Edition.",
-            )
-        for i, word in enumerate(words[:-1]):
-            if word == "SHORTEST" and (words[i + 1].isdigit() or reading.tokens[i + 1].kind == "parameter"):
-                return Failure(
-                    UNSUPPORTED, _cannot("SHORTEST k", "shortestPath() and allShortestPaths() work")
-                )
-        return None
 
     async def translate(self, failure, text):
         if failure.message.startswith(UNSAID):
@@ -102,7 +88,7 @@ class ArcadePolicy(Policy):
     def fields(self, text, fields):
         reading = cypher.read(text)
         if cypher.returns_everything(text):
-            return sorted(fields)
+            return sorted(fields or cypher.in_scope(text))
         if fields:
             return fields
         told = cypher.columns(text)
@@ -122,6 +108,23 @@ class ArcadePolicy(Policy):
     def summarise(self, reading, metadata):
         complete = {**metadata, "type": reading.kind}
         return {**complete, **{key: plan.tree(complete[key]) for key in ("plan", "profile") if key in complete}}
+
+
+def _absent(reading):
+    """Return the Failure for what the engine has not, or None."""
+    for words, what, instead in ABSENT:
+        if reading.starts(*words):
+            return Failure(UNSUPPORTED, _cannot(what, instead))
+    words = [token.word for token in reading.tokens]
+    if reading.starts("CREATE", "CONSTRAINT") and "UNIQUE" not in words:
+        return Failure(
+            "Neo.DatabaseError.Schema.ConstraintCreationFailed",
+            "Unable to create the constraint: existence, key and type constraints require Neo4j Enterprise Edition.",
+        )
+    for i, word in enumerate(words[:-1]):
+        if word == "SHORTEST" and (words[i + 1].isdigit() or reading.tokens[i + 1].kind == "parameter"):
+            return Failure(UNSUPPORTED, _cannot("SHORTEST k", "shortestPath() and allShortestPaths() work"))
+    return None
 
 
 def _placed(message, text):

@@ -131,9 +131,7 @@ def agreed(speaks=True):
 def _offers(handshake):
     """Return whether one of the four versions offered is VERSION; each is (0, range, minor, major)."""
     major, minor = VERSION
-    return any(
-        handshake[i + 3] == major and handshake[i + 2] - handshake[i + 1] <= minor <= handshake[i + 2] for i in range(4, 20, 4)
-    )
+    return any(handshake[i + 3] == major and handshake[i + 2] - handshake[i + 1] <= minor <= handshake[i + 2] for i in range(4, 20, 4))
 
 
 def _not_bolt():

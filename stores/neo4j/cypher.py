@@ -53,6 +53,12 @@ class Reading(NamedTuple):
     def writes(self):
         return self.kind != "r"
 
+    @property
+    def balanced(self):
+        """Whether every bracket that opens also closes."""
+        signs = [token.text for token in self.tokens if token.kind == "sign"]
+        return all(signs.count(a) == signs.count(b) for a, b in ("()", "[]", "{}"))
+
     def starts(self, *words):
         """Return whether the query begins with these words, after PROFILE or EXPLAIN."""
         return tuple(token.word for token in self.body[: len(words)]) == words
@@ -158,6 +164,15 @@ def returns_everything(text):
     """Return whether the query ends with RETURN *, alone."""
     ends = [clause for clause in clauses(text) if clause.word == "RETURN"]
     return bool(ends) and [token.text for token in ends[-1].tokens] == ["*"]
+
+
+def in_scope(text):
+    """Return the names that a WITH right before the RETURN leaves, or [] where it takes more to know."""
+    before = [clause for clause in clauses(text) if clause.word not in ("WHERE", "ORDER", "SKIP", "OFFSET", "LIMIT")][-2:]
+    if len(before) < 2 or before[0].word != "WITH":
+        return []
+    names = [_name(text, item) for item in items(before[0])]
+    return [] if "*" in names else names
 
 
 def _name(text, item):

@@ -10,6 +10,7 @@ from stores.base import Clock, Command, Log, Server
 from stores.neo4j import bolt
 from stores.neo4j.cypher import read
 from stores.neo4j.packstream import unpack
+from stores.neo4j.plan import total
 from stores.neo4j.policy import Failure
 from stores.wire import Front, Session
 
@@ -30,14 +31,16 @@ DEADLOCK = Failure(
 class Query:
     """One query as it was recorded: its text and parameters, what it returned and what it cost.
 
-    `rows` counts the records that the client fetched. `hits` is the number of database hits when the query
-    began with PROFILE and the engine counts them, otherwise None. `counters` is the summary's.
+    `rows` counts the records that the client fetched. When the query began with PROFILE, `work` is the number of
+    rows that its operators passed on, all together, and `hits` the number of database hits, which only a real Neo4j
+    counts; otherwise they are None. `counters` is the summary's.
     """
 
     text: str
     parameters: dict
     client: str = ""
     rows: int = 0
+    work: int | None = None
     hits: int | None = None
     counters: dict = field(default_factory=dict)
 
@@ -55,10 +58,14 @@ class GraphLog(Log):
         return sum(query.rows for query in self.queries)
 
     @property
+    def work(self):
+        """The rows that the operators of profiled queries passed on, or None when no query was profiled."""
+        return _sum(query.work for query in self.queries)
+
+    @property
     def hits(self):
         """The database hits of the queries that were profiled, or None when the engine told none."""
-        told = [query.hits for query in self.queries if query.hits is not None]
-        return sum(told) if told else None
+        return _sum(query.hits for query in self.queries)
 
     def __repr__(self):
         return f"<Log: {len(self.queries)} queries in {self.round_trips} round trips, {self.rows} rows>"
@@ -118,9 +125,7 @@ class Upstream:
     async def open(self):
         """Connect and log on. Raises OSError when the engine is gone, EngineError when it does not let us in."""
         host, port = self._server.upstream
-        self._reader, self._writer = await asyncio.wait_for(
-            asyncio.open_connection(host, port, ssl=self._server.tls), CONNECT_WITHIN
-        )
+        self._reader, self._writer = await asyncio.wait_for(asyncio.open_connection(host, port, ssl=self._server.tls), CONNECT_WITHIN)
         self._writer.write(bolt.offer())
         if await self._reader.readexactly(4) != bolt.agreed():
             raise ConnectionError(f"{host}:{port} does not speak Bolt {bolt.VERSION[0]}.{bolt.VERSION[1]}")
@@ -314,7 +319,8 @@ class BoltSession(Session):
                 metadata = {**metadata, **committed.fields[0]}
             metadata = self._policy.summarise(read(query.text), metadata)
             query.counters = metadata.get("stats", {})
-            query.hits = total_hits(metadata.get("profile"))
+            query.work = total(metadata.get("profile"), "rows")
+            query.hits = total(metadata.get("profile"), "dbHits")
             self._made += query.counters.get("nodes-created", 0) - query.counters.get("nodes-deleted", 0)
             self._open = None
             if self._begun is None:
@@ -396,16 +402,14 @@ ANSWERS = {
 }
 
 
+def _sum(numbers):
+    told = [number for number in numbers if number is not None]
+    return sum(told) if told else None
+
+
 async def _call(function):
     function()
 
 
 def _success(**metadata):
     return bolt.encode(bolt.SUCCESS, metadata)
-
-
-def total_hits(plan):
-    """Return the database hits of a profiled plan and of all below it, or None when it tells none."""
-    if not plan or "dbHits" not in plan:
-        return None
-    return plan["dbHits"] + sum(total_hits(child) or 0 for child in plan.get("children", ()))

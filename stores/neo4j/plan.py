@@ -29,6 +29,7 @@ OPERATORS = [
     (r"SKIP", "Skip"),
     (r"DISTINCT", "Distinct"),
     (r"UNWIND", "Unwind"),
+    (r"COUNT", "CountFromStore"),
     (r"CREATE", "Create"),
     (r"MERGE", "Merge"),
     (r"SET", "SetProperties"),
@@ -52,6 +53,15 @@ def tree(plan):
     root["identifiers"] = plan.get("identifiers", [])
     root["args"]["string-representation"] = text
     return root
+
+
+def total(plan, key):
+    """Return the sum of `key` ("rows", "dbHits") over a profiled plan's operators, or None when none tells it."""
+    if not plan:
+        return None
+    told = [plan.get(key), *(total(child, key) for child in plan.get("children", ()))]
+    told = [number for number in told if number is not None]
+    return sum(told) if told else None
 
 
 def _lines(text):

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from stores.base import unreachable, within
 from stores.neo4j import VARIABLE
-from stores.neo4j.cypher import quoted, unquoted
+from stores.neo4j.cypher import quoted, read, unquoted
 from stores.neo4j.front import EngineError, GraphServer, Upstream
 from stores.neo4j.policy import Failure, Policy
 
@@ -53,7 +53,7 @@ class RealNeo4j(GraphServer):
             self.engine = self._take()
         except (EngineError, NotOurs, OSError, Late) as error:
             self.front.stop()
-            raise unreachable(address, str(error) or "no answer", VARIABLE) from None
+            raise unreachable(address, str(error).rstrip(".") or "it does not answer", VARIABLE) from None
 
     def clean(self):
         """Delete the course's data, constraints and indexes. Raises NotOurs when there is more than the course wrote."""
@@ -144,8 +144,11 @@ class RealPolicy(Policy):
         return super().refuses(text, reading, mode) or _reaches_outside(reading)
 
     def records(self, text, fields, payloads):
-        """Hide the course's mark from SHOW CONSTRAINTS and SHOW INDEXES."""
-        return payloads if b"SHOW" not in text.upper().encode() else [p for p in payloads if MARK.encode() not in p]
+        """Hide the course's mark from SHOW CONSTRAINTS, SHOW INDEXES and db.labels()."""
+        reading = read(text)
+        if not reading.starts("SHOW") and not reading.starts("CALL", "DB"):
+            return payloads
+        return [payload for payload in payloads if MARK.encode() not in payload and MARKED.encode() not in payload]
 
 
 ADMINISTRATION = {

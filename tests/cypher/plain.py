@@ -8,8 +8,8 @@ from neo4j.time import Date, DateTime, Duration, Time
 def plain(value):
     """Return `value` with graph elements, dates and points as text; numbers, text, lists and maps as they are.
 
-        node (:Admin:Person {age: 41})    relationship [:KNOWS {since: 2015}]    path (:A)-[:KNOWS]->(:B)
-        date 2024-03-09                   duration P1Y2M                         point 7203 (3.0, 4.0)
+    node (:Admin:Person {age: 41})    relationship [:KNOWS {since: 2015}]    path (:A)-[:KNOWS]->(:B)
+    date 2024-03-09                   duration P1Y2M                         point 7203 (3.0, 4.0)
     """
     match value:
         case Node():
