@@ -15,7 +15,8 @@ import psutil
 
 from stores.base import within
 from stores.neo4j.arcadedb import ArcadePolicy
-from stores.neo4j.front import GraphServer, Upstream
+from stores.neo4j.front import GraphServer
+from stores.neo4j.upstream import Upstream
 
 PREFIX = "course-neo4j-"  # of the engine's folder: course-neo4j-<pid of its owner>-<random>
 STARTS_WITHIN = 30  # seconds; it takes about half of one, but a cold disk may be slow

@@ -1,21 +1,19 @@
 """One driver's Bolt connection: who may enter, what reaches the engine, and what comes back."""
 
-import asyncio
 import hmac
 import itertools
 import secrets
-from dataclasses import dataclass, field
 
-from stores.base import Clock, Command, Log, Server
+from stores.base import Clock, Command, Server
 from stores.neo4j import bolt
 from stores.neo4j.cypher import read
-from stores.neo4j.packstream import unpack
 from stores.neo4j.plan import total
 from stores.neo4j.policy import Failure
+from stores.neo4j.record import GraphLog, Query
+from stores.neo4j.upstream import Upstream
 from stores.wire import Front, Session
 
 AGENT = "Neo4j/5.26.0"  # drivers refuse a server that does not begin so
-CONNECT_WITHIN = 5  # seconds
 UNAUTHORIZED = Failure(
     "Neo.ClientError.Security.Unauthorized",
     "The client is unauthorized due to authentication failure: expected auth=server.auth.",
@@ -25,50 +23,6 @@ DEADLOCK = Failure(
     "Neo.TransientError.Transaction.DeadlockDetected",
     "The transaction was chosen as the victim of a deadlock (a fault that server.faults injected). Try it again.",
 )
-
-
-@dataclass
-class Query:
-    """One query as it was recorded: its text and parameters, what it returned and what it cost.
-
-    `rows` counts the records that the client fetched. When the query began with PROFILE, `work` is the number of
-    rows that its operators passed on, all together, and `hits` the number of database hits, which only a real Neo4j
-    counts; otherwise they are None. `counters` is the summary's.
-    """
-
-    text: str
-    parameters: dict
-    client: str = ""
-    rows: int = 0
-    work: int | None = None
-    hits: int | None = None
-    counters: dict = field(default_factory=dict)
-
-
-class GraphLog(Log):
-    """A Log that also knows the queries among the commands."""
-
-    def __init__(self):
-        super().__init__()
-        self.queries = []
-
-    @property
-    def rows(self):
-        """The number of records that clients fetched."""
-        return sum(query.rows for query in self.queries)
-
-    @property
-    def work(self):
-        """The rows that the operators of profiled queries passed on, or None when no query was profiled."""
-        return _sum(query.work for query in self.queries)
-
-    @property
-    def hits(self):
-        """The database hits of the queries that were profiled, or None when the engine told none."""
-        return _sum(query.hits for query in self.queries)
-
-    def __repr__(self):
-        return f"<Log: {len(self.queries)} queries in {self.round_trips} round trips, {self.rows} rows>"
 
 
 class Timeless(Clock):
@@ -106,67 +60,6 @@ class GraphServer(Server):
     def uri(self):
         """The address for a driver: GraphDatabase.driver(server.uri, auth=server.auth)."""
         return self.url
-
-
-class EngineError(RuntimeError):
-    """The engine refused what the front itself asked of it."""
-
-
-class Upstream:
-    """The engine's side of a connection."""
-
-    def __init__(self, server, agent="nosql-course/1"):
-        self._agent = agent
-        self.generation = server.generation
-        self._server = server
-        self._chunks = bolt.Chunks()
-        self._payloads = []
-
-    async def open(self):
-        """Connect and log on. Raises OSError when the engine is gone, EngineError when it does not let us in."""
-        host, port = self._server.upstream
-        self._reader, self._writer = await asyncio.wait_for(asyncio.open_connection(host, port, ssl=self._server.tls), CONNECT_WITHIN)
-        self._writer.write(bolt.offer())
-        if await self._reader.readexactly(4) != bolt.agreed():
-            raise ConnectionError(f"{host}:{port} does not speak Bolt {bolt.VERSION[0]}.{bolt.VERSION[1]}")
-        user, password = self._server.login
-        hello = {"user_agent": self._agent, "bolt_agent": {"product": "nosql-course/1"}}
-        logon = {"scheme": "basic", "principal": user, "credentials": password}
-        for tag, fields in ((bolt.HELLO, hello), (bolt.LOGON, logon)):
-            _, answer = await self.send(tag, fields)
-            if answer.tag != bolt.SUCCESS:
-                raise EngineError(answer.fields[0].get("message", "it refused the credentials"))
-        return self
-
-    async def send(self, tag, *fields):
-        """Send one message and return (payloads of the records, the summary's Message)."""
-        self._writer.write(bolt.encode(tag, *fields))
-        records = []
-        while True:
-            while not self._payloads:
-                data = await self._reader.read(2**16)
-                if not data:
-                    raise ConnectionError("the engine closed the connection")
-                self._payloads.extend(self._chunks.feed(data))
-                self._payloads.reverse()
-            found = self._payloads.pop()
-            if found[1] != bolt.RECORD:
-                return records, bolt.message(found)
-            records.append(found)
-
-    async def rows(self, query, parameters=None):
-        """Run a query and return its rows as a list of dicts. Raises EngineError with the engine's message."""
-        _, begun = await self.send(bolt.RUN, query, parameters or {}, {"db": self._server.database})
-        records, ended = await self.send(bolt.PULL, {"n": -1})
-        for answer in (begun, ended):
-            if answer.tag == bolt.FAILURE:
-                await self.send(bolt.RESET)
-                raise EngineError(answer.fields[0].get("message", "no reason given"))
-        names = begun.fields[0]["fields"]
-        return [dict(zip(names, unpack(record).fields[0], strict=True)) for record in records]
-
-    def close(self):
-        self._writer.close()
 
 
 class BoltSession(Session):
@@ -400,11 +293,6 @@ ANSWERS = {
     bolt.COMMIT: BoltSession._end,
     bolt.ROLLBACK: BoltSession._end,
 }
-
-
-def _sum(numbers):
-    told = [number for number in numbers if number is not None]
-    return sum(told) if told else None
 
 
 async def _call(function):

@@ -18,8 +18,9 @@ from urllib.parse import urlsplit
 from stores.base import unreachable, within
 from stores.neo4j import VARIABLE
 from stores.neo4j.cypher import quoted, read, unquoted
-from stores.neo4j.front import EngineError, GraphServer, Upstream
+from stores.neo4j.front import GraphServer
 from stores.neo4j.policy import Failure, Policy
+from stores.neo4j.upstream import EngineError, Upstream
 
 MARK, MARKED = "nosql_course", "NosqlCourse"  # the constraint, and the label that it is on
 AGENT = "nosql-course-owner/1"  # how two kernels on one database see each other
