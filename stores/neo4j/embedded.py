@@ -19,6 +19,7 @@ from stores.neo4j.front import GraphServer
 from stores.neo4j.upstream import Upstream
 
 PREFIX = "course-neo4j-"  # of the engine's folder: course-neo4j-<pid of its owner>-<random>
+SCRIPT = Path(__file__).with_name("engine.py")
 STARTS_WITHIN = 30  # seconds; it takes about half of one, but a cold disk may be slow
 
 NO_ENGINE = """\
@@ -80,7 +81,7 @@ class Process:
         self._errors = (self.folder / "stderr.txt").open("wb")
         self._child = subprocess.Popen(
             # -P: the modules of this folder must not hide those of the engine's bindings.
-            [sys.executable, "-P", str(Path(__file__).with_name("engine.py")), str(self.folder)],
+            [sys.executable, "-P", str(SCRIPT), str(self.folder)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,

@@ -20,7 +20,7 @@ from stores.neo4j import VARIABLE
 from stores.neo4j.cypher import quoted, read, unquoted
 from stores.neo4j.front import GraphServer
 from stores.neo4j.policy import Failure, Policy
-from stores.neo4j.upstream import EngineError, Upstream
+from stores.neo4j.upstream import EngineError, Refused, Upstream
 
 MARK, MARKED = "nosql_course", "NosqlCourse"  # the constraint, and the label that it is on
 AGENT = "nosql-course-owner/1"  # how two kernels on one database see each other
@@ -54,6 +54,8 @@ class RealNeo4j(GraphServer):
             self.engine = self._take()
         except (EngineError, NotOurs, OSError, Late) as error:
             self.front.stop()
+            if isinstance(error, Refused):
+                error = f"it refuses the name and password in NEO4J_USERNAME and NEO4J_PASSWORD ({error})"
             raise unreachable(address, str(error).rstrip(".") or "it does not answer", VARIABLE) from None
 
     def clean(self):

@@ -12,6 +12,10 @@ class EngineError(RuntimeError):
     """The engine refused what the front itself asked of it."""
 
 
+class Refused(EngineError):
+    """The engine does not let the front in."""
+
+
 class Upstream:
     """The engine's side of a connection."""
 
@@ -23,7 +27,7 @@ class Upstream:
         self._payloads = []
 
     async def open(self):
-        """Connect and log on. Raises OSError when the engine is gone, EngineError when it does not let us in."""
+        """Connect and log on. Raises OSError when the engine is gone, Refused when it does not let us in."""
         host, port = self._server.upstream
         self._reader, self._writer = await asyncio.wait_for(asyncio.open_connection(host, port, ssl=self._server.tls), CONNECT_WITHIN)
         self._writer.write(bolt.offer())
@@ -35,7 +39,7 @@ class Upstream:
         for tag, fields in ((bolt.HELLO, hello), (bolt.LOGON, logon)):
             _, answer = await self.send(tag, fields)
             if answer.tag != bolt.SUCCESS:
-                raise EngineError(answer.fields[0].get("message", "it refused the credentials"))
+                raise Refused(answer.fields[0].get("message", "no reason given"))
         return self
 
     async def send(self, tag, *fields):
