@@ -11,9 +11,9 @@ from stores.neo4j.packstream import DEEPEST, PackStreamError, Structure, pack, u
 from stores.wire import ProtocolError
 
 text = st.text(st.characters(exclude_categories=["Cs"]))
-scalars = st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False) | text | st.binary(max_size=300)
-values = st.recursive(scalars, lambda inner: st.lists(inner, max_size=20) | st.dictionaries(text, inner, max_size=20), max_leaves=40)
-structures = st.builds(Structure, st.integers(0, 127), st.lists(values, max_size=15).map(tuple))
+scalars = st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False) | text | st.binary(max_size=40)
+values = st.recursive(scalars, lambda inner: st.lists(inner, max_size=5) | st.dictionaries(text, inner, max_size=5), max_leaves=12)
+structures = st.builds(Structure, st.integers(0, 127), st.lists(values, max_size=6).map(tuple))
 
 
 def drivers_bytes(value):
@@ -100,7 +100,7 @@ def test_bytes_that_end_early_are_refused(value, data):
         unpack(packed[:cut])
 
 
-@given(st.binary(max_size=200))
+@given(st.binary(max_size=50))
 def test_any_bytes_are_read_or_refused(data):
     try:
         again = unpack_all(data)

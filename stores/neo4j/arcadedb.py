@@ -6,6 +6,7 @@ from itertools import pairwise
 from stores.neo4j import bolt, cypher, plan
 from stores.neo4j.packstream import Structure, pack, unpack
 from stores.neo4j.policy import SCHEMA, STATEMENT, Failure, Policy
+from stores.neo4j.rewrite import paths_last
 
 SYNTAX = STATEMENT + "SyntaxError"
 UNSUPPORTED = STATEMENT + "UnsupportedOperationError"
@@ -18,15 +19,18 @@ CODES = [
     (r"^TypeError|require numeric operands|must be a number", STATEMENT + "TypeError"),
     (r"^Unknown procedure", "Neo.ClientError.Procedure.ProcedureNotFound"),
     (r"(Constraint|Index) .*already exists|already exists.*(constraint|index)", SCHEMA + "EquivalentSchemaRuleAlreadyExists"),
+    (r"^Error opening CSV file", STATEMENT + "ExternalResourceFailed"),
     (r"not visible yet|concurrent", "Neo.TransientError.Transaction.DeadlockDetected"),
 ]
 CODES = [(re.compile(pattern), code) for pattern, code in CODES]
 UNSAID = "Error executing Cypher command"  # the engine's message for whatever it has no message for
+UNSHOWN = "DATABASES FUNCTIONS PROCEDURES SETTINGS TRANSACTIONS USERS".split()
 # What this engine has not. Each is refused before it runs, with a way to do without.
 ABSENT = [
     (("CREATE", "FULLTEXT"), "full-text indexes", "STARTS WITH, CONTAINS or =~ in a WHERE find text without one"),
     (("CREATE", "VECTOR"), "vector indexes", "compare the vectors of a few candidates in Python"),
     (("CREATE", "LOOKUP"), "token lookup indexes", "they exist in every Neo4j already"),
+    *((("SHOW", what), f"SHOW {what}", "SHOW CONSTRAINTS, SHOW INDEXES and CALL db.labels() work") for what in UNSHOWN),
 ]
 EMPTY = pack(Structure(bolt.RECORD, ([],)))
 SHOW = {
@@ -47,13 +51,16 @@ class ArcadePolicy(Policy):
         failure = super().refuses(text, reading, mode) or _absent(reading)
         if failure or not reading.balanced:  # the engine says better what is wrong with brackets
             return failure
-        return _not_concluded(text) or _without_alias(text)
+        return _not_concluded(text) or _without_alias(text) or _old_exists(text, reading)
 
     def wraps(self, text, reading):
         # On its own the engine commits each MERGE of a query by itself, and trips over what it just committed.
         words = [token.word for token in reading.tokens]
         in_transactions = any(pair == ("IN", "TRANSACTIONS") for pair in pairwise(words))
         return reading.kind in ("w", "rw") and not in_transactions and "CONCURRENT" not in words
+
+    def rewrite(self, text, reading):
+        return paths_last(text)
 
     async def translate(self, failure, text):
         if failure.message.startswith(UNSAID):
@@ -166,20 +173,29 @@ def _without_alias(text):
     return None
 
 
-def _as_both(reading, labels, types):
-    """Return the names that a query, with what is stored, would use as a label and as a type."""
+def _old_exists(text, reading):
+    """Return the Failure for exists(n.x), which Neo4j 5 no longer has and the engine still takes, or None."""
     tokens = reading.tokens
-    in_relationship = set()
-    open_square = 0
-    for token in tokens:
-        if token.kind == "sign" and token.text in "[]":
-            open_square += 1 if token.text == "[" else -1
-        elif open_square > 0 and token.kind in ("word", "quoted"):
-            in_relationship.add(cypher.unquoted(token))
-    names = [(a, b) for a, b in pairwise(tokens) if a.text in (":", "|", "&") and b.kind in ("word", "quoted")]
-    after_colon = {cypher.unquoted(name) for _, name in names}
-    wants_type = after_colon & in_relationship
-    wants_label = after_colon - in_relationship
+    for i, token in enumerate(tokens[:-4]):
+        if token.word == "EXISTS" and [each.text for each in tokens[i + 1 : i + 6 : 2]] == ["(", ".", ")"]:
+            told = "The property existence syntax `... exists(variable.property)` is no longer supported. "
+            told += "Please use `variable.property IS NOT NULL` instead."
+            return Failure(SYNTAX, f"{told} {cypher.at(text, token.start)}")
+    return None
+
+
+def _as_both(reading, labels, types):
+    """Return the names that a query, with what is stored, would use as a label and as a relationship type."""
+    wants = {"(": set(), "[": set()}
+    brackets = []
+    for before, token in pairwise(reading.tokens):
+        if before.kind == "sign" and before.text in "([{":
+            brackets.append(before.text)
+        elif before.kind == "sign" and before.text in ")]}" and brackets:
+            brackets.pop()
+        if before.text in (":", "|", "&") and token.kind in ("word", "quoted") and brackets and brackets[-1] in wants:
+            wants[brackets[-1]].add(cypher.unquoted(token))
+    wants_label, wants_type = wants["("], wants["["]
     return (wants_label & types) | (wants_type & labels) | (wants_type & wants_label)
 
 

@@ -18,7 +18,7 @@ TOKEN = re.compile(
       | (?P<sign>->|<-|<>|<=|>=|=~|\+=|\.\.|.)""",
     re.VERBOSE | re.DOTALL,
 )
-WRITES = {"CREATE", "MERGE", "SET", "DELETE", "REMOVE", "DROP", "FOREACH"}
+WRITES = {"CREATE", "INSERT", "MERGE", "SET", "DELETE", "REMOVE", "DROP", "FOREACH"}
 SCHEMA = {"CONSTRAINT", "INDEX", "RANGE", "TEXT", "POINT", "LOOKUP", "FULLTEXT", "VECTOR"}
 # What such a word may follow when it is a name: n.set, :Create, [:SET|DELETE], as an alias.
 BEFORE_NAME = {".", ":", "|", "&", "!", "AS"}
