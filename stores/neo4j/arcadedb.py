@@ -25,6 +25,10 @@ CODES = [
 CODES = [(re.compile(pattern), code) for pattern, code in CODES]
 UNSAID = "Error executing Cypher command"  # the engine's message for whatever it has no message for
 UNSHOWN = "DATABASES FUNCTIONS PROCEDURES SETTINGS TRANSACTIONS USERS".split()
+UNTOLD = (
+    "The embedded engine could not execute this query and does not say why. A query that makes or reads very much at once "
+    "may not fit into its 128 MB: try a part of it."
+)
 # What this engine has not. Each is refused before it runs, with a way to do without.
 ABSENT = [
     (("CREATE", "FULLTEXT"), "full-text indexes", "STARTS WITH, CONTAINS or =~ in a WHERE find text without one"),
@@ -90,7 +94,7 @@ class ArcadePolicy(Policy):
         if reading.kind == "s":
             told = f"An equivalent {schema} already exists. IF NOT EXISTS after its name makes the query pass."
             return Failure(SCHEMA + "EquivalentSchemaRuleAlreadyExists", told)
-        return Failure(failure.code, f"The embedded engine could not execute this query and does not say why.\n{text}")
+        return Failure(failure.code, f"{UNTOLD}\n{text}")
 
     def fields(self, text, fields):
         reading = cypher.read(text)

@@ -104,7 +104,8 @@ class Process:
             self._child.stdin.flush()
             return json.loads(within(STARTS_WITHIN, self._child.stdout.readline))
         except (OSError, ValueError, TimeoutError) as error:
-            raise EngineFailed(f"the embedded Neo4j does not answer ({error}). {self._last_words()}") from None
+            told = f"the embedded Neo4j does not answer ({error}). {self._last_words()} "
+            raise EngineFailed(told + "server.stop(), then stores.start('neo4j') starts another.") from None
 
     def stop(self):
         """End the process and remove its folder. Stopping twice is allowed."""
