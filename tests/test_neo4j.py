@@ -179,6 +179,20 @@ def test_a_transaction_sees_its_own_writes_and_others_do_not(driver):
         assert value(driver, "MATCH (n:N) RETURN count(n) AS n") == 0
 
 
+def test_two_results_of_a_transaction_are_read_in_turn(driver):
+    with driver.session(fetch_size=2) as session, session.begin_transaction() as transaction:
+        odd = transaction.run("UNWIND range(1, 13, 2) AS x RETURN x")
+        even = transaction.run("UNWIND range(2, 12, 2) AS y RETURN y, 'even' AS kind")
+        assert [(a["x"], b["y"]) for a, b in zip(odd, even, strict=False)] == [(1, 2), (3, 4), (5, 6), (7, 8), (9, 10), (11, 12)]
+
+
+def test_a_query_for_each_record_of_another(driver):
+    with driver.session(fetch_size=2) as session, session.begin_transaction() as transaction:
+        for record in transaction.run("UNWIND range(1, 9) AS x RETURN x"):
+            transaction.run("CREATE (:N {x: $x})", x=record["x"])
+        assert transaction.run("MATCH (n:N) RETURN count(n) AS n").single()["n"] == 9
+
+
 def test_an_error_undoes_the_whole_transaction(driver):
     with driver.session() as session, pytest.raises(ClientError), session.begin_transaction() as transaction:
         transaction.run("CREATE (:N)").consume()

@@ -19,8 +19,8 @@ from stores.neo4j import embedded
 SOON = 10  # seconds
 
 
-def folders():
-    return set(Path(tempfile.gettempdir()).glob(f"{embedded.PREFIX}*"))
+def folders(pid):
+    return set(Path(tempfile.gettempdir()).glob(f"{embedded.PREFIX}{pid}-*"))
 
 
 def until(condition):
@@ -61,14 +61,13 @@ def owner(root):
 
 @pytest.mark.parametrize("end", ["kill", "exit", "os._exit(1)", "raise SystemExit(3)", "1 / 0"])
 def test_the_engine_ends_with_its_owner(owner, end):
-    before = folders()
     process, engine = owner("time.sleep(60)" if end == "kill" else f"time.sleep(0.1)\n{'pass' if end == 'exit' else end}")
     assert psutil.pid_exists(engine) or end != "kill"
     if end == "kill":
         process.kill()
     process.wait(SOON)
     assert until(lambda: not psutil.pid_exists(engine)), "the engine outlives its owner"
-    assert until(lambda: folders() <= before), "a folder is left"
+    assert until(lambda: not folders(process.pid)), "a folder is left"
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
@@ -108,7 +107,6 @@ def test_an_interrupt_of_the_kernel_does_not_reach_the_engine(owner):
 
 
 def test_ten_starts_leave_nothing(owner):
-    before = folders()
     process, _ = owner("""
         import psutil
         stores.stop_all()
@@ -125,7 +123,7 @@ def test_ten_starts_leave_nothing(owner):
     assert more_open <= 3
     assert threads <= 3
     process.wait(SOON)
-    assert until(lambda: folders() <= before)
+    assert until(lambda: not folders(process.pid))
 
 
 def test_everything_listens_on_loopback(owner):
@@ -185,7 +183,7 @@ def test_a_system_without_the_engine_is_told_what_to_do(monkeypatch):
 
 def test_an_engine_that_fails_says_why(monkeypatch):
     monkeypatch.setattr(embedded, "SCRIPT", Path(__file__).parent / "no-such-engine.py")
-    before = folders()
+    before = folders(os.getpid())
     with pytest.raises(embedded.EngineFailed, match="no-such-engine"):
         embedded.EmbeddedNeo4j()
-    assert folders() <= before
+    assert folders(os.getpid()) <= before

@@ -7,6 +7,7 @@ from stores.neo4j import bolt, cypher, plan
 from stores.neo4j.packstream import Structure, pack, unpack
 from stores.neo4j.policy import SCHEMA, STATEMENT, Failure, Policy
 from stores.neo4j.rewrite import paths_last
+from stores.neo4j.upstream import EngineError
 
 SYNTAX = STATEMENT + "SyntaxError"
 UNSUPPORTED = STATEMENT + "UnsupportedOperationError"
@@ -87,7 +88,10 @@ class ArcadePolicy(Policy):
                     "Unable to create the constraint: two nodes or relationships that are there already break it.",
                 )
             return Failure(failure.code, "A node with this value already exists, and a constraint forbids a second.")
-        labels, types = await self._names()
+        try:
+            labels, types = await self._names()
+        except (OSError, EngineError):
+            labels, types = set(), set()
         if both := sorted(_as_both(reading, labels, types)):
             what = f"one name, {both[0]}, for a label and for a relationship type"
             return Failure(UNSUPPORTED, _cannot(what, "rename one of them"))

@@ -100,7 +100,11 @@ def end_with(parent, folder):
 
 def leave(folder):
     """End at once. Nothing here outlives the process, so nothing needs an orderly shutdown."""
-    shutil.rmtree(folder, ignore_errors=True)
+    for _ in range(20):  # the engine's threads may be writing there yet
+        shutil.rmtree(folder, ignore_errors=True)
+        if not folder.exists():
+            break
+        time.sleep(0.05)
     os._exit(0)
 
 

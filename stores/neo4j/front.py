@@ -76,8 +76,8 @@ class BoltSession(Session):
         self._upstream = None
         self._trusted = False
         self._begun = None  # the extra of BEGIN inside a transaction
-        self._open = None  # the Query whose records are not all fetched
-        self._fields = []  # its columns, as the engine names them
+        self._streams = {}  # number → (Query, columns as the engine names them): what is not all fetched yet
+        self._last = -1  # the number of the newest; outside a transaction there is one, without number
         self._wrapped = False  # it runs in a transaction that the client did not ask for
         self._made = 0  # nodes created and not deleted in the transaction
 
@@ -122,7 +122,7 @@ class BoltSession(Session):
 
     async def finish(self, command):
         """Fetch the records of a query outside a transaction: the engine commits when they are fetched."""
-        if command.name == "RUN" and self._open is not None and self._begun is None:
+        if command.name == "RUN" and self._streams and self._begun is None:
             await self._fetch(bolt.Message(bolt.DISCARD, ({"n": -1},), b""))
 
     def protocol_error(self, error):
@@ -184,45 +184,54 @@ class BoltSession(Session):
                 if summary.tag != bolt.SUCCESS:
                     return await self._reply(summary)
                 self._wrapped, extra = True, {}
-        self._open = Query(text, parameters, self.name)
+        query = Query(text, parameters, self.name)
         for log in self.front.logs:
-            log.queries.append(self._open)
+            log.queries.append(query)
         _, summary = await self._ask(bolt.RUN, self._policy.rewrite(text, reading), parameters, extra)
         if summary.tag == bolt.SUCCESS:
-            self._fields = list(summary.fields[0].get("fields", ()))
-            metadata = {**summary.fields[0], "fields": self._policy.fields(text, self._fields)}
-            return bolt.encode(bolt.SUCCESS, metadata)
-        return await self._reply(summary)
+            metadata = summary.fields[0]
+            fields = list(metadata.get("fields", ()))
+            self._last = metadata.get("qid", -1)
+            self._streams[self._last] = query, fields
+            return bolt.encode(bolt.SUCCESS, {**metadata, "fields": self._policy.fields(text, fields)})
+        return await self._reply(summary, text)
 
     async def _fetch(self, request):
         """Pass on a PULL or DISCARD."""
-        query = self._open
+        number = request.fields[0].get("qid", -1)
+        number = self._last if number == -1 else number
+        query, fields = self._streams.get(number, (Query("", {}), []))
         records, summary = await self._ask(request.tag, *request.fields)
-        if summary.tag != bolt.SUCCESS or query is None:
-            return await self._reply(summary)
-        records = self._policy.records(query.text, self._fields, records)
+        if summary.tag != bolt.SUCCESS:
+            return await self._reply(summary, query.text)
+        records = self._policy.records(query.text, fields, records)
         query.rows += len(records)
         metadata = summary.fields[0]
         if not metadata.get("has_more"):
+            self._streams.pop(number, None)
             if self._wrapped:
                 self._wrapped = False
                 _, committed = await self._ask(bolt.COMMIT)
                 if committed.tag != bolt.SUCCESS:
-                    return await self._reply(committed)
+                    return await self._reply(committed, query.text)
                 metadata = {**metadata, **committed.fields[0]}
             metadata = self._policy.summarise(read(query.text), metadata)
-            query.counters = metadata.get("stats", {})
-            query.work = total(metadata.get("profile"), "rows")
-            query.hits = total(metadata.get("profile"), "dbHits")
-            self._made += query.counters.get("nodes-created", 0) - query.counters.get("nodes-deleted", 0)
-            self._open = None
-            if self._begun is None:
-                self._committed()
+            self._note(query, metadata)
         return b"".join(map(bolt.frame, records)) + bolt.encode(bolt.SUCCESS, metadata)
+
+    def _note(self, query, metadata):
+        """Keep what the summary tells of a query."""
+        query.counters = metadata.get("stats", {})
+        query.work = total(metadata.get("profile"), "rows")
+        query.hits = total(metadata.get("profile"), "dbHits")
+        self._made += query.counters.get("nodes-created", 0) - query.counters.get("nodes-deleted", 0)
+        if self._begun is None:
+            self._committed()
 
     async def _end(self, request):
         _, summary = await self._ask(request.tag)
-        self._begun = self._open = None
+        self._begun = None
+        self._streams.clear()
         if request.tag == bolt.COMMIT and summary.tag == bolt.SUCCESS:
             self._committed()
         return await self._reply(summary)
@@ -234,7 +243,8 @@ class BoltSession(Session):
 
     async def _reset(self):
         self.failed = self._wrapped = False
-        self._begun = self._open = None
+        self._begun = None
+        self._streams.clear()
         self._made = 0
         if self._upstream is not None:
             if self._stale():
@@ -257,13 +267,12 @@ class BoltSession(Session):
             self._server.nodes = None
             raise
 
-    async def _reply(self, summary):
-        """Return a summary without records as the client gets it."""
+    async def _reply(self, summary, text=""):
+        """Return a summary without records as the client gets it. `text` is the query that it is about."""
         if summary.tag != bolt.FAILURE:
             return bolt.encode(summary.tag, *summary.fields)
         told = summary.fields[0]
         failure = Failure(told.get("code") or "Neo.DatabaseError.General.UnknownError", told.get("message") or "")
-        text = self._open.text if self._open else ""
         if "TRANSACTIONS" in text.upper():  # CALL … IN TRANSACTIONS may have committed a part
             self._server.nodes = None
         return self._fail(await self._policy.translate(failure, text))
