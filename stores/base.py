@@ -185,6 +185,10 @@ class Faults:
         """Hold `command` (every command when None) back for `seconds` before the engine sees it."""
         return self._begin(Fault(self, "delay", command, seconds=seconds))
 
+    def transient(self, command=None, times=1):
+        """Answer `command` (any command when None) with the store's error for "try again", and do not execute it."""
+        return self._begin(Fault(self, "transient", command, times=times))
+
     def clear(self):
         """End every fault."""
         for fault in self._faults:
@@ -204,8 +208,15 @@ class Faults:
 
     def takes_reply(self, command):
         """Return whether the reply to `command` is to be lost, and use up one time."""
+        return self._used_up("drop_reply", command)
+
+    def fails(self, command):
+        """Return whether `command` is to fail for this time, and use up one time."""
+        return self._used_up("transient", command)
+
+    def _used_up(self, kind, command):
         for fault in self._faults:
-            if fault.matches("drop_reply", command):
+            if fault.matches(kind, command):
                 if fault.times is not None:
                     fault.times -= 1
                     if fault.times <= 0:
@@ -226,6 +237,7 @@ class Server:
     kind = "embedded"  # or "real"
     scheme = ""  # of the url
     path = ""  # of the url
+    log = Log  # what record() gives
 
     def __init__(self, front, engine, clock):
         self.front = front
@@ -249,7 +261,7 @@ class Server:
     @contextmanager
     def record(self):
         """Record the commands that clients send inside the block; connection set-up is left out."""
-        log = Log()
+        log = self.log()
         self.front.logs = (*self.front.logs, log)
         try:
             yield log

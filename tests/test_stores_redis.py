@@ -197,6 +197,19 @@ def test_the_clock_moves_ttls_and_nothing_else(server, r):
         server.clock.advance(-1)
 
 
+def test_a_transient_error_is_not_executed_and_may_be_tried_again(server):
+    client = connect(server, retry=None)
+    with server.faults.transient("INCRBY", times=1):
+        with pytest.raises(redis.BusyLoadingError):
+            client.incr("n")
+        assert client.incr("n") == 1
+    client.close()
+    client = connect(server)
+    server.faults.transient("INCRBY")
+    assert client.incr("n") == 2  # a default client tries again by itself
+    client.close()
+
+
 def test_a_lost_reply_is_lost_after_the_command(server):
     client = connect(server, retry=None)
     with server.faults.drop_reply("INCRBY"):  # what redis-py sends for incr()
@@ -316,7 +329,7 @@ def test_start_gives_the_same_server_until_it_is_stopped():
     stores.stop_all()
     assert "stopped" in repr(server) and stores.start("redis") is not server
     stores.stop_all()
-    with pytest.raises(ValueError, match="Expected one of: memcached, redis"):
+    with pytest.raises(ValueError, match="Expected one of: memcached, neo4j, redis"):
         stores.start("mongo")
 
 
