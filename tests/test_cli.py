@@ -40,7 +40,8 @@ def test_the_verb_test_runs_both_and_fails_if_either_does(monkeypatch, ruff, pyt
     monkeypatch.setattr(cli.subprocess, "call", call)
     result = CliRunner().invoke(cli.main, ["test", "-k", "redis", "--maxfail=1", "tests/test_cli.py"])
     assert result.exit_code == expected
-    assert ran == [["ruff", "check", "."], ["pytest", "-n", "2", "--dist", "loadgroup", "-k", "redis", "--maxfail=1", "tests/test_cli.py"]]
+    assert ran == [["ruff", "check", "."],
+                   ["pytest", "-n", "2", "--dist", "loadgroup", "-k", "redis", "--maxfail=1", "tests/test_cli.py"]]
 
 
 def test_build_says_what_is_stale_and_fails_with_check(tmp_path, monkeypatch):
