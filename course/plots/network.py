@@ -205,7 +205,7 @@ def _name(drawing: Drawing) -> None:
         half = 0.27 * LABEL * len(arrow.type) + 2
         box = (x - half, y - LABEL / 2, x + half, y + LABEL / 2)
         # A type that all arrows share stands in the legend, and that is enough.
-        arrow.named = 1 < len(drawing.types) and len(drawing.arrows) <= 16 and not any(_overlap(box, other) for other in taken)
+        arrow.named = len(drawing.types) > 1 and len(drawing.arrows) <= 16 and not any(_overlap(box, other) for other in taken)
         if arrow.named:
             taken.append(box)
 
