@@ -55,7 +55,7 @@
       const group = make("g", {tabindex: 0, role: "img", "aria-label": dot.about}, svg);
       group.style.cssText = "cursor:grab;outline:none";
       make("circle", {r: dot.radius, fill: dot.colour, stroke: dot.marked ? data.red : page, "stroke-width": dot.marked ? 3 : 1.5}, group);
-      const text = make("text", {y: dot.radius + 12, "text-anchor": "middle", "font-size": 12, fill: ink, stroke: page, "stroke-width": 3,
+      const text = make("text", {y: dot.above ? -dot.radius - 4 : dot.radius + 12, "text-anchor": "middle", "font-size": 12, fill: ink, stroke: page, "stroke-width": 3,
         "paint-order": "stroke", "pointer-events": "none"}, group, dot.name);
       text.style.display = dot.named ? "" : "none";
       return {group, text};

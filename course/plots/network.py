@@ -48,6 +48,7 @@ class Dot:
     radius: float = 9.0
     marked: bool = False
     named: bool = True  # there is room for its name
+    above: bool = False  # the name stands above, not below
 
 
 @dataclass
@@ -195,11 +196,14 @@ def _name(drawing: Drawing) -> None:
     """Name as many dots as there is room for, the best connected first; and the arrows, if they are few."""
     taken = [(dot.x - dot.radius, dot.y - dot.radius, dot.x + dot.radius, dot.y + dot.radius) for dot in drawing.dots]
     for dot in sorted(drawing.dots, key=lambda dot: (not dot.marked, -dot.radius)):
-        half, top = 0.29 * LABEL * len(dot.name) + 3, dot.y + dot.radius + 2
-        box = (dot.x - half, top, dot.x + half, top + LABEL + 3)
-        dot.named = box[0] > 0 and box[2] < WIDTH and not any(_overlap(box, other) for other in taken)
-        if dot.named:
-            taken.append(box)
+        half, height = 0.29 * LABEL * len(dot.name) + 3, LABEL + 3
+        for above, top in ((False, dot.y + dot.radius + 2), (True, dot.y - dot.radius - 2 - height)):
+            box = (dot.x - half, top, dot.x + half, top + height)
+            dot.named = box[0] > 0 and box[2] < WIDTH and not any(_overlap(box, other) for other in taken)
+            if dot.named:
+                dot.above = above
+                taken.append(box)
+                break
     for arrow in drawing.arrows:
         x, y = _middle(drawing, arrow)
         half = 0.27 * LABEL * len(arrow.type) + 2
@@ -243,7 +247,9 @@ def _draw_dot(axes, dot: Dot) -> None:
     edge = RED if dot.marked else "white"
     axes.scatter([dot.x], [dot.y], s=size, color=dot.colour, edgecolor=edge, linewidth=2.2 if dot.marked else 1.2, zorder=4)
     if dot.named:
-        axes.text(dot.x, dot.y + dot.radius + 3, dot.name, ha="center", va="top", fontsize=8.5, color=INK, zorder=5, path_effects=HALO)
+        aside = -dot.radius - 3 if dot.above else dot.radius + 3
+        upright = "bottom" if dot.above else "top"
+        axes.text(dot.x, dot.y + aside, dot.name, ha="center", va=upright, fontsize=8.5, color=INK, zorder=5, path_effects=HALO)
 
 
 def _draw_legend(figure, drawing: Drawing) -> None:
@@ -307,8 +313,8 @@ def by_depth(counts: Mapping[str, Sequence[int]], unit: str) -> Picture:
         depths = range(1, len(numbers) + 1)
         axes.plot(depths, numbers, marker=markers[name], markersize=5, label=name)
     deepest = max(map(len, counts.values()))
-    ends = [f"{name} {whole(numbers[-1])}" for name, numbers in counts.items() if len(numbers) == deepest]
-    axes.set_title(f"{_count(deepest, 'hop')}: {', '.join(ends)}")
+    ends = [f"{name}: {whole(numbers[-1])}" for name, numbers in counts.items() if len(numbers) == deepest]
+    axes.set_title(f"After {_count(deepest, 'hop')}, {'; '.join(ends)}")
     axes.set_yscale("log")
     axes.yaxis.set_major_formatter(lambda value, _: whole(value))
     axes.minorticks_off()

@@ -409,3 +409,548 @@ picture("MATCH (p:Product)-[w:BOUGHT_WITH]-(q:Product) WHERE w.buyers >= 10 RETU
 
 # %% [markdown]
 # The nodes with many arrows are the bestsellers: p7, p90 and their like are bought with everything, because everybody buys them. Keep that in mind for recommendations.
+
+# %% [markdown]
+# ## Ask
+#
+# Here is Milan among the people he follows and what they bought.
+
+# %%
+picture("""
+    MATCH (u:User {user_id: 'u17'})-[f:FOLLOWS]->(friend)
+    OPTIONAL MATCH (friend)-[b:BOUGHT]->(p) WHERE b.quantity > 1
+    RETURN u, f, friend, b, p
+""")
+
+# %% [markdown]
+# ### Keep the rows that have nothing
+#
+# How many products has each of them bought? One line does it: everything in `RETURN` that is not an **aggregate** such as `count` becomes the group.
+
+# %%
+ask("""
+    MATCH (:User {user_id: 'u17'})-[:FOLLOWS]->(friend)-[:BOUGHT]->(p)
+    RETURN friend.name, count(p) AS products ORDER BY products DESC, friend.name
+""")
+
+# %% [markdown]
+# Milan follows seven people, and this list is shorter. Who has bought nothing does not match the pattern, so there is no row to count.
+# `OPTIONAL MATCH` keeps the row and fills the gap with null. Should you then write `count(*)` or `count(p)`? Predict what each gives for a friend who bought nothing.
+
+# %%
+ask("""
+    MATCH (:User {user_id: 'u17'})-[:FOLLOWS]->(friend)
+    OPTIONAL MATCH (friend)-[:BOUGHT]->(p)
+    RETURN friend.name, count(*) AS rows, count(p) AS products ORDER BY products, friend.name LIMIT 3
+""")
+
+# %% [markdown]
+# `count(*)` counts rows, also the one with the gap. `count(p)` counts what is not null.
+
+# %% [markdown]
+# ### Rows multiply
+#
+# Two numbers about Milan: how many people he follows, 7, and how many products he bought, 4. This query asks for both. What will it say?
+
+# %%
+ask("""
+    MATCH (u:User {user_id: 'u17'})-[:FOLLOWS]->(friend)
+    MATCH (u)-[:BOUGHT]->(p)
+    RETURN count(friend) AS follows, count(p) AS products
+""")
+
+# %% [markdown]
+# 28 and 28. Every friend was paired with every product, seven times four rows. Count before you go on: `WITH` ends one part of a query, and hands its rows to the next.
+
+# %%
+ask("""
+    MATCH (u:User {user_id: 'u17'})-[:FOLLOWS]->(friend)
+    WITH u, count(friend) AS follows
+    MATCH (u)-[:BOUGHT]->(p)
+    RETURN follows, count(p) AS products
+""")
+
+# %% [markdown]
+# After `WITH` there is one row again, and it holds only what you passed on. A condition on an aggregate goes there too. Who has more than eighty followers?
+
+# %%
+ask("""
+    MATCH (u:User)<-[:FOLLOWS]-(follower)
+    WITH u, count(follower) AS followers WHERE followers > 80
+    RETURN u.user_id, u.name, followers ORDER BY followers DESC, u.user_id
+""")
+
+# %% [markdown]
+# ### A query inside a query
+#
+# A **subquery** in braces asks about one row at a time. `EXISTS` says whether there is a match, `COUNT` how many there are. They add no rows, so nothing multiplies.
+
+# %%
+ask("""
+    MATCH (u:User) WHERE NOT EXISTS { (u)-[:FOLLOWS]->() }
+    RETURN count(*) AS users, sum(COUNT { (u)-[:BOUGHT]->() }) AS products
+""")
+
+# %% [markdown]
+# Sixteen users follow nobody. And what is the most popular product of each of the three best known people's followers? `LIMIT` at the end of the query would cut the whole answer. Inside `CALL`, it holds for each person.
+
+# %%
+ask("""
+    MATCH (u:User) WITH u, COUNT { (u)<-[:FOLLOWS]-() } AS followers
+    ORDER BY followers DESC, u.user_id LIMIT 3
+    CALL (u) {
+        MATCH (u)<-[:FOLLOWS]-()-[:BOUGHT]->(p)
+        RETURN p.name AS product, count(*) AS buyers ORDER BY buyers DESC, product LIMIT 1
+    }
+    RETURN u.name, followers, product, buyers
+""")
+
+# %% [markdown]
+# ### Recommend
+#
+# A recommendation is a pattern: products that people bought whom I follow, and that I do not have. The more of them bought it, the better.
+
+# %%
+recommend = """
+    MATCH (u:User {user_id: $user_id})-[:FOLLOWS]->(friend)-[:BOUGHT]->(p)
+    WHERE NOT EXISTS { (u)-[:BOUGHT]->(p) }
+    RETURN p.product_id AS product, count(friend) AS friends
+    ORDER BY friends DESC, product LIMIT 4
+"""
+ask(recommend, user_id="u17")
+
+# %% [markdown]
+# Several products have the same number of friends behind them. Without the second sort key the database might return them in any order, and another four tomorrow. Always finish `ORDER BY` with something unique before `LIMIT`.
+
+# %% [markdown]
+# ## Further than one hop
+#
+# Milan's friends have friends. Two arrows, and how many rows?
+
+# %%
+ask("""
+    MATCH (u:User {user_id: 'u17'})-[:FOLLOWS]->()-[:FOLLOWS]->(far)
+    RETURN count(*) AS rows, count(DISTINCT far) AS people
+""")
+
+# %% [markdown]
+# 28 ways, 22 people: some can be reached in more than one way, and each way is a row.
+# A star writes "from one to three hops", a **variable-length path**. Draw them.
+
+# %%
+picture("MATCH path = (:User {user_id: 'u17'})-[:FOLLOWS*1..2]->() RETURN path")
+
+# %% [markdown]
+# Now count, hop by hop. How many rows do you expect for six hops, among 400 users?
+
+# %%
+def reach(hops):
+    (row,) = ask(f"""
+        MATCH (:User {{user_id: 'u17'}})-[:FOLLOWS*1..{int(hops)}]->(far)
+        RETURN count(*) AS paths, count(DISTINCT far) AS people
+    """)
+    return row["paths"], row["people"]
+
+paths, people_reached = zip(*[reach(hops) for hops in range(1, 7)])
+paths
+
+# %%
+plots.by_depth({"paths": paths, "people": people_reached}, "rows")
+
+# %% [markdown]
+# The scale is logarithmic: every hop multiplies the paths by about four, while the people run out. One more hop to learn of a few more people costs four times the rows.
+# An unbounded star, `[:FOLLOWS*]`, tries all paths there are. On this graph that does not end while you watch. Always give a bound.
+#
+# The bound cannot be a parameter, so `reach` builds it into the text, through `int()`, which lets nothing but a number through.
+
+# %% [markdown]
+# ### Each person once
+#
+# You want the people, so do not carry the paths along. After each hop, `WITH DISTINCT` keeps every person once.
+
+# %%
+ask("""
+    MATCH (:User {user_id: 'u17'})-[:FOLLOWS]->(a)
+    WITH DISTINCT a MATCH (a)-[:FOLLOWS]->(b)
+    WITH DISTINCT b MATCH (b)-[:FOLLOWS]->(c)
+    WITH DISTINCT c MATCH (c)-[:FOLLOWS]->(d)
+    RETURN count(*) AS rows, count(DISTINCT d) AS people
+""")
+
+# %% [markdown]
+# The fourth hop without `DISTINCT`, for comparison:
+
+# %%
+ask("MATCH (:User {user_id: 'u17'})-[:FOLLOWS*4..4]->(d) RETURN count(*) AS rows, count(DISTINCT d) AS people")
+
+# %% [markdown]
+# The same people, from fewer rows, and the difference grows with every hop.
+
+# %% [markdown]
+# ### The shortest path
+#
+# How far is it from Milan to Aylin Haddad, u7? `shortestPath` finds one path with the fewest hops, and does not try all others first.
+
+# %%
+ask("""
+    MATCH path = shortestPath((:User {user_id: 'u17'})-[:FOLLOWS*..6]-(:User {user_id: 'u7'}))
+    RETURN length(path) AS hops
+""")
+
+# %% [markdown]
+# Two hops. There is no arrowhead, so the path may go against a follow. Which way does it go? There can be several of the same length, and `allShortestPaths` returns them all.
+
+# %%
+ask("""
+    MATCH path = allShortestPaths((:User {user_id: 'u17'})-[:FOLLOWS*..6]-(:User {user_id: 'u7'}))
+    RETURN [node IN nodes(path) | node.name] AS way ORDER BY way
+""")
+
+# %% [markdown]
+# Both ways lead through people whom hundreds follow. That two users follow the same celebrity says little about them. Follow the arrows only, and the path means something: whose taste could reach Milan?
+
+# %%
+(row,) = driver.execute_query("""
+    MATCH path = shortestPath((:User {user_id: 'u17'})-[:FOLLOWS*..6]->(:User {user_id: 'u7'}))
+    RETURN path
+""").records
+[node["name"] for node in row["path"].nodes]
+
+# %% [markdown]
+# `row["path"]` is a path, with `nodes` and `relationships`, and the picture can mark it.
+
+# %%
+picture("""
+    MATCH (u:User)-[f:FOLLOWS]->(other)
+    WHERE u.user_id IN $ids
+    RETURN u, f, other
+""", mark=row["path"], ids=[node["user_id"] for node in row["path"].nodes])
+
+# %% [markdown]
+# And to somebody who cannot be reached? Decide what the answer should look like.
+
+# %%
+ask("MATCH p = shortestPath((:User {user_id: 'u17'})-[:FOLLOWS*..6]-(:User {user_id: 'u391'})) RETURN length(p)")
+
+# %% [markdown]
+# No path, no row. It is not an error, and not a row with null, so your program must expect an empty list.
+# Ask also what happens from a user to themselves: Neo4j raises an error, the embedded engine answers 0 hops. Handle that case in Python, before the query.
+
+# %% [markdown]
+# ### A ring
+#
+# Why can u391 not be reached? Look at who is connected with them.
+
+# %%
+picture("MATCH path = (:User {user_id: 'u391'})-[:FOLLOWS*1..5]-() RETURN path")
+
+# %% [markdown]
+# Five accounts that follow each other in a circle, and nobody else. Rings like this sell each other good reviews. To find one, you draw a path that ends where it started.
+
+# %%
+ask("""
+    MATCH ring = (u:User)-[:FOLLOWS*5..5]->(u)
+    WHERE all(node IN nodes(ring) WHERE COUNT { (node)-[:FOLLOWS]-() } = 2)
+    RETURN [node IN nodes(ring) | node.user_id] AS ring
+""")
+
+# %% [markdown]
+# One ring, five rows: every member is a start. Keep the row that starts with the smallest id, and each ring is found once.
+
+# %%
+ask("""
+    MATCH ring = (u:User)-[:FOLLOWS*5..5]->(u)
+    WHERE all(node IN nodes(ring) WHERE COUNT { (node)-[:FOLLOWS]-() } = 2)
+    WITH u, [node IN nodes(ring) | node.user_id] AS ids
+    WHERE all(id IN ids WHERE u.user_id <= id)
+    RETURN ids
+""")
+
+# %% [markdown]
+# ## What a join costs, and what a hop costs
+#
+# "Joins are slow, graphs are fast" is often said and seldom counted. Count. The follows go into SQLite, and every comparison of two ids that SQLite makes is counted, as you did for your hash table in chapter 01.
+
+# %%
+import sqlite3
+
+compared = 0
+
+def compare(one, other):
+    global compared
+    compared += 1
+    return (one > other) - (one < other)
+
+# %%
+def follows_table(pairs):
+    db = sqlite3.connect(":memory:")
+    db.create_collation("counted", compare)
+    db.execute("PRAGMA automatic_index = OFF")
+    db.execute("CREATE TABLE follows (follower TEXT COLLATE counted, followed TEXT)")
+    db.executemany("INSERT INTO follows VALUES (?, ?)", pairs)
+    return db
+
+# %% [markdown]
+# A join for each hop is written with a **recursive** query: what was found so far is joined with the table, again and again.
+
+# %%
+walk = """
+    WITH RECURSIVE walk (user_id, hops) AS (
+        SELECT 'u17', 0
+        UNION ALL
+        SELECT followed, hops + 1 FROM walk JOIN follows ON follower = user_id WHERE hops < ?
+    )
+    SELECT count(*) - 1 FROM walk
+"""
+
+def cost(db, hops):
+    global compared
+    compared = 0
+    (found,) = db.execute(walk, [hops]).fetchone()
+    return found, compared
+
+db = follows_table(shop.follows)
+cost(db, 1), cost(db, 2)
+
+# %% [markdown]
+# The right answers, 7 and 35. For each person, SQLite looked at all 1,761 follows. An index on `follower` should help. By how much?
+
+# %%
+scanned = [cost(db, hops)[1] for hops in range(1, 5)]
+db.execute("CREATE INDEX by_follower ON follows (follower)")
+cost(db, 1), cost(db, 2)
+
+# %% [markdown]
+# About a hundredth. The index is a sorted tree. To find a person in it takes about eleven comparisons, for 2 to the power of 11 is 2,048, and then their follows stand side by side.
+#
+# In a graph store each node holds on to its relationships, so a hop follows a link and compares nothing. One hop for each row you counted above:
+
+# %%
+indexed = [cost(db, hops)[1] for hops in range(1, 5)]
+plots.by_depth({"join without index": scanned, "join with index": indexed, "graph": paths[:4]}, "comparisons, or hops")
+
+# %% [markdown]
+# So an index makes most of the difference, and the graph a factor of four or so. Does that factor grow? Make the shop a hundred times larger, with people who have nothing to do with Milan.
+
+# %%
+strangers = [(f"{town}-{a}", f"{town}-{b}") for town in range(99) for a, b in shop.follows]
+large = follows_table(shop.follows + strangers)
+large.execute("CREATE INDEX by_follower ON follows (follower)")
+cost(db, 4), cost(large, 4)
+
+# %% [markdown]
+# The tree is deeper, so the join pays a little more for each look-up. The number of hops has not changed. That is the whole promise of a graph store: a question costs what it touches, however large the rest is.
+#
+# It is no help against a question that touches everything. The explosion above hits both. What you gain every day is the way to ask: a pattern of one line, against a recursive join.
+
+# %% [markdown]
+# ### Not quite the same walk
+#
+# Compare the four-hop answers. SQLite found 581, and Cypher?
+
+# %%
+cost(db, 4)[0], paths[3]
+
+# %% [markdown]
+# Cypher never uses a relationship twice in one path, SQL does not mind. With A following B and B following A, SQL walks to and fro for ever, which is why the `hops < ?` must be there.
+
+# %% [markdown]
+# ## Transactions
+#
+# Users can give each other store credit. Milan and Lucia start with ten euros each, in cents. A gift takes two steps.
+
+# %%
+def credit():
+    rows = ask("MATCH (u:User) WHERE u.credit IS NOT NULL RETURN u.name, u.credit ORDER BY u.name")
+    return {row["u.name"]: row["u.credit"] for row in rows}
+
+ask("MATCH (u:User) WHERE u.user_id IN ['u17', 'u155'] SET u.credit = 1000")
+credit()
+
+# %%
+take = "MATCH (u:User {user_id: $giver}) SET u.credit = u.credit - $cents"
+give = "MATCH (u:User {user_id: $taker}) SET u.credit = u.credit + $cents"
+
+# %% [markdown]
+# Each `ask` is a transaction of its own. Between the two, the program breaks off. Where is the money?
+
+# %% tags=["raises-exception"]
+ask(take, giver="u17", cents=100)
+raise RuntimeError("the web server was restarted")
+
+# %%
+credit()
+
+# %% [markdown]
+# One euro is gone. Both steps must happen or none: that is a **transaction**. Put them in a function, and hand it to `execute_write`.
+
+# %%
+def gift(tx, giver, taker, cents):
+    tx.run(take, giver=giver, cents=cents)
+    if cents > 500:
+        raise ValueError("at most five euros")
+    tx.run(give, taker=taker, cents=cents)
+
+# %% tags=["raises-exception"]
+with driver.session() as session:
+    session.execute_write(gift, "u17", "u155", cents=700)
+
+# %%
+credit()
+
+# %% [markdown]
+# Nothing was taken. When the function raises an error, the transaction is **rolled back**. When it returns, the transaction is **committed**.
+
+# %% [markdown]
+# ### Try again
+#
+# Two transactions that wait for each other are a **deadlock**, and Neo4j ends one of them with an error that means "try again": a **transient error**. You cannot order a deadlock, but the course's server can pretend one.
+
+# %% tags=["raises-exception"]
+with server.faults.transient("RUN"), driver.session() as session:
+    session.run(take, giver="u17", cents=0)
+
+# %% [markdown]
+# `session.run` leaves it to you. `execute_write` tries again by itself, after about a second. What will the record show?
+
+# %%
+with server.faults.transient("COMMIT"), server.record() as log, driver.session() as session:
+    session.execute_write(gift, "u17", "u155", cents=100)
+
+[command.name for command in log], credit()
+
+# %% [markdown]
+# Two times `BEGIN`, two times all the work, and one gift: the first attempt was rolled back. The red lines come from the driver, which logs that it tries again. What does the next cell print?
+
+# %%
+def gift_with_mail(tx, giver, taker, cents):
+    gift(tx, giver, taker, cents)
+    print(f"mail to {taker}: you have been given {cents} cents")
+
+with server.faults.transient("COMMIT"), driver.session() as session:
+    session.execute_write(gift_with_mail, "u17", "u155", cents=100)
+
+# %% [markdown]
+# Two mails for one gift. The database can take back its own work, not yours. A transaction function must be safe to run again: it works with `tx` alone, and what the world should see comes after it has returned.
+
+# %% [markdown]
+# ### The reply that is lost
+#
+# Now the connection breaks after the server has committed, and before it could say so. Was the gift given?
+
+# %% tags=["raises-exception"]
+with server.faults.drop_reply("COMMIT"), driver.session() as session:
+    session.execute_write(gift, "u17", "u155", cents=100)
+
+# %%
+credit()
+
+# %% [markdown]
+# It was. The driver cannot know, so it raises `IncompleteCommit`, and does not try again on its own. Suppose you do, because it says that something failed:
+
+# %%
+with driver.session() as session:
+    session.execute_write(gift, "u17", "u155", cents=100)
+
+credit()
+
+# %% [markdown]
+# Given twice. The repair is to make the gift idempotent. Each gift gets an id from whoever gives it, and only the query that creates the relationship with that id moves the money.
+
+# %%
+def gift_once(tx, gift_id, giver, taker, cents):
+    tx.run("""
+        MATCH (a:User {user_id: $giver}), (b:User {user_id: $taker})
+        MERGE (a)-[g:GAVE {gift_id: $gift_id}]->(b)
+          ON CREATE SET g.cents = $cents, a.credit = a.credit - $cents, b.credit = b.credit + $cents
+    """, gift_id=gift_id, giver=giver, taker=taker, cents=cents)
+
+# %%
+def deliver(gift_id, giver, taker, cents):
+    for attempt in range(3):
+        try:
+            with driver.session() as session:
+                return session.execute_write(gift_once, gift_id, giver, taker, cents)
+        except neo4j.exceptions.IncompleteCommit:
+            print("no answer, so I ask again")
+
+before = credit()
+with server.faults.drop_reply("COMMIT"):
+    deliver("gift-1", "u17", "u155", cents=100)
+
+before, credit()
+
+# %% [markdown]
+# Committed, lost, asked again, and given once. The second attempt found the relationship, and moved nothing.
+
+# %%
+driver.close()
+
+# %% [markdown]
+# ## Your server and Neo4j
+#
+# Every cell of this chapter runs on a real Neo4j as well: name one in `NEO4J_URI` and start again. The embedded server is ArcadeDB, another database that speaks Cypher and Bolt, and it differs in places.
+#
+# | | embedded | Neo4j 5 |
+# |---|---|---|
+# | status codes, types of errors | the same for what this course does | |
+# | texts of messages, `EXPLAIN`, `PROFILE` | its own; no database hits | a tree of operators with **database hits** |
+# | a label and a type of the same name | refused | allowed |
+# | constraints and indexes | before the data | at any time |
+# | `SET` of a label on a node | the node's element id changes | it stays |
+# | `SHORTEST 3`, full-text and vector indexes | not there | there |
+# | a second writer of a unique value | refused when it commits | waits for the first |
+# | shortest path from a node to itself | 0 hops | an error |
+# | `WHERE` on the nodes of a shortest path | asked after the search | part of the search |
+#
+# What you counted, rows, hops, round trips, holds for both. How long things take does not, so the course does not say.
+
+# %% [markdown]
+# ## Recap
+#
+# * Nouns are nodes, verbs are relationships, and both carry properties. A query draws the pattern.
+# * `MERGE` matches all of its pattern or creates all of it. Merge nodes by their key, then the relationship, then `SET` the rest.
+# * Only a constraint prevents duplicates. Put it first.
+# * Values travel as parameters. Names of labels and properties come from your own list.
+# * Each match is a row, and rows multiply. `WITH` aggregates in between, subqueries ask without adding rows.
+# * Give every variable-length path a bound. Keep people, not paths, with `WITH DISTINCT`.
+# * An index makes a join cheap. A hop stays as cheap however large the graph becomes.
+# * `execute_write` runs your function again after a transient error. After a lost commit it does not, and you may only try again if the work is idempotent.
+#
+# ## Glossary
+#
+# | term | meaning |
+# |---|---|
+# | node | a thing in the graph |
+# | label | what kind of thing a node is |
+# | relationship, type | a directed connection between two nodes, and what it means |
+# | property | a named value on a node or a relationship |
+# | Cypher | Neo4j's query language, the model of the standard GQL |
+# | Bolt | the protocol between driver and server |
+# | pattern, row | what a query draws, and one place in the graph that looks like it |
+# | null | what a missing property is |
+# | idempotent | done twice is the same as done once |
+# | constraint | a rule that the database keeps |
+# | index | a sorted copy of some values that finds nodes or rows without a scan |
+# | Cypher injection | text from outside that becomes part of a query |
+# | parameter | a value sent beside the query |
+# | aggregate | one value from many rows, such as a count |
+# | subquery | a query that is asked for each row of another |
+# | variable-length path | a pattern that repeats a relationship |
+# | transaction, commit, roll back | steps that happen together, making them last, undoing them |
+# | transient error | a failure that may not happen again |
+# | lost reply | the work was done, and the answer did not arrive |
+#
+# ## Further reading
+#
+# * [The Cypher manual](https://neo4j.com/docs/cypher-manual/current/) and [the manual of the Python driver](https://neo4j.com/docs/python-manual/current/). Both are kept up to date.
+# * Max De Marzi, [Introduction to graph databases](http://www.slideshare.net/maxdemarzi/introduction-to-graph-databases-12735789) (slides, 2012). Old: the idea has lasted, its Cypher has not.
+# * [Graph search algorithm basics](https://neo4j.com/blog/graph-search-algorithm-basics/), Neo4j's blog. The address has moved since; chapter 10 builds those algorithms.
+# * [Neo4j](http://www.neo4j.org/) runs on the Java virtual machine. The old address leads to neo4j.com.
+# * [openCypher](https://opencypher.org/) describes the language for those who implement it, and was the way to the standard GQL of 2024.
+#
+# Two names that you will meet in older lists: Cayley, written in Go, has had no release since 2019, and Titan ended in 2015 and lives on as JanusGraph. Chapter 10 tries their ideas.
+#
+# ## Exercises
+#
+# [The exercises of this chapter](../exercises/09_graphs/graphs.ipynb) are five tasks: a loader that can run twice, recommendations, a ring of accounts, paths with a bound, and a purchase that survives faults.
