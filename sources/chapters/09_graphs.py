@@ -281,7 +281,7 @@ search("Sean O'Brien")
 # His apostrophe ended the text, and the rest of his name was read as Cypher. The next visitor has noticed that too. What does this search find?
 
 # %%
-search("x' OR true RETURN u.email //")
+search("x' OR true RETURN u.email ORDER BY u.email //")
 
 # %% [markdown]
 # Every address in the shop. The name brought its own `RETURN`, and `//` turned what followed into a comment. This is **Cypher injection**. It can write as well as read.
@@ -298,7 +298,7 @@ def search(name):
     return ask("MATCH (u:User) WHERE u.name = $name RETURN u.name", name=name)
 
 ask("CREATE (:User {name: $name})", name="Sean O'Brien")
-search("Sean O'Brien"), search("x' OR true RETURN u.email //")
+search("Sean O'Brien"), search("x' OR true RETURN u.email ORDER BY u.email //")
 
 # %% [markdown]
 # A parameter is never read as Cypher, whatever it holds. It also lets the database keep the plan of a query and use it for the next name.
