@@ -108,7 +108,7 @@ with task("9.1"):
               want=[("u1", "Giulia Virtanen", "Oslo"), ("u2", "Chidi Almeida", "Bogotá")],
               cause="merge each user by itself on user_id, then SET the rest; a pair with a missing user adds no node")
         check("one follows the other", got=ask(driver, follows), want=[("u1", "u2")])
-        outcome(lambda: load(driver, [giulia, chidi], [("u1", "u2"), ("u1", "u2")]))
+        load(driver, [giulia, chidi], [("u1", "u2"), ("u1", "u2")])
         check("loaded again, there are still two users", got=[row[0] for row in ask(driver, users)], want=["u1", "u2"],
               cause="CREATE creates whatever is there; so does MERGE of a pattern that is not there as a whole")
         check("and one follow", got=ask(driver, follows), want=[("u1", "u2")], cause="CREATE adds a relationship each time, MERGE does not")
@@ -125,8 +125,8 @@ with task("9.1"):
             return {"user_id": f"u{number}", "name": f"user {number}", "city": city}
 
         load(driver, [person(1, "Oslo"), person(2, "Lima")], [("u2", "u1")])
-        check("nothing to load, nothing left over", got=outcome(lambda: load(driver, [], [])), want=[])
-        got = outcome(lambda: load(driver, [person(1, "Porto"), person(3, "Turin")], [("u3", "u2"), ("u8", "u1"), ("u1", "u9"), ("u8", "u1")]))
+        check("nothing to load, nothing left over", got=load(driver, [], []), want=[])
+        got = load(driver, [person(1, "Porto"), person(3, "Turin")], [("u3", "u2"), ("u8", "u1"), ("u1", "u9"), ("u8", "u1")])
         check("users of an earlier night exist", got=sorted(set(got)) if type(got) is list else got, want=[("u1", "u9"), ("u8", "u1")],
               cause="whether a user exists is a question to the database, not to today's list")
         cities = ask(driver, "MATCH (u:User) RETURN u.user_id, u.city ORDER BY u.user_id, u.city")
@@ -165,7 +165,7 @@ with task("9.1"):
     with connect(server) as driver:
         ask(driver, "CREATE CONSTRAINT user_id IF NOT EXISTS FOR (u:User) REQUIRE u.user_id IS UNIQUE")
         with server.record() as log:
-            got = outcome(lambda: load(driver, people[:150], shop.follows[:200]))
+            got = load(driver, people[:150], shop.follows[:200])
         check("150 users and 200 follows take at most 4 queries", got=len(log.queries), want=between(1, 4),
               cause="one query for each user is one wait for each user; UNWIND makes rows of a list")
         known = {person["user_id"] for person in people[:150]}
@@ -228,8 +228,8 @@ with task("9.2"):
         check("friends of friends recommend what the user lacks", got=outcome(lambda: recommend(driver, "u1", 9)),
               want=[("p3", 2), ("p10", 1), ("p2", 1)],
               cause="u4 is reached through two friends and is one person; u3 is followed by a friend, but is a friend; p1 is bought already")
-        check("the limit cuts the end", got=outcome(lambda: recommend(driver, "u1", 2)), want=[("p3", 2), ("p10", 1)])
-        check("who follows nobody gets nothing", got=outcome(lambda: recommend(driver, "u5", 3)), want=[])
+        check("the limit cuts the end", got=recommend(driver, "u1", 2), want=[("p3", 2), ("p10", 1)])
+        check("who follows nobody gets nothing", got=recommend(driver, "u5", 3), want=[])
 
 # %% hidden="recommend" points=1 topic="friends who follow back, and ties"
 import stores
@@ -242,7 +242,7 @@ with task("9.2"):
         make(driver, follows="u1>u2 u2>u1 u2>u3 u3>u1 u2>u6 u6>u7 u1>u8", bought="u7>p99 u3>p5 u6>p5 " +
              " ".join(f"u3>p{n}" for n in (2, 10, 30, 4)) + " u1>p30 u8>p4")
         check("those who follow back, direct friends and people further away do not count",
-              got=outcome(lambda: recommend(driver, "u1", 9)), want=[("p5", 2), ("p10", 1), ("p2", 1), ("p4", 1)],
+              got=recommend(driver, "u1", 9), want=[("p5", 2), ("p10", 1), ("p2", 1), ("p4", 1)],
               cause="exactly two hops along the arrows; a product that only a friend or somebody three hops away bought is not in the list, "
                     "and ties are sorted by product_id as text")
         check("a tie at the limit is cut by product_id", got=outcome(lambda: recommend(driver, "u1", 3)),
@@ -269,7 +269,7 @@ with task("9.2"):
     with connect(server) as driver:
         make(driver, follows=sorted(nearby), bought=[pair for pair in bought if pair[0] in people])
         with server.record() as log:
-            got = outcome(lambda: recommend(driver, "u17", 10))
+            got = recommend(driver, "u17", 10)
         check("ten products for u17", got=got, want=want[:10])
         check("one query", got=len(log.queries), want=1)
         check("the database sends no more rows than are returned", got=log.rows, want=between(0, 10),
@@ -334,15 +334,15 @@ with task("9.3"):
     with connect(server) as driver:
         server.reset()
         make(driver, follows="u2>u3 u3>u1 u1>u2 u7>u8 u8>u7", bought="u2>p1 u3>p1")
-        check("a ring of three is found once, from its smallest id", got=outcome(lambda: rings(driver)), want=[["u1", "u2", "u3"]],
+        check("a ring of three is found once, from its smallest id", got=rings(driver), want=[["u1", "u2", "u3"]],
               cause="every member is a start, so a circle is found once for each; two who follow each other are no ring")
         server.reset()
         make(driver, follows="u2>u3 u3>u1 u1>u2 u9>u2")
-        check("a circle with a follower outside is no ring", got=outcome(lambda: rings(driver)), want=[],
+        check("a circle with a follower outside is no ring", got=rings(driver), want=[],
               cause="each member is followed by exactly one user: count all who follow them")
         server.reset()
         make(driver, follows="u2>u3 u3>u1 u1>u2 u1>u9")
-        check("nor is a circle that follows somebody outside", got=outcome(lambda: rings(driver)), want=[])
+        check("nor is a circle that follows somebody outside", got=rings(driver), want=[])
 
 # %% check="rings" points=1
 import stores
@@ -356,7 +356,7 @@ with task("9.3"):
     with connect(server) as driver:
         make(driver, follows=shop.follows)
         with server.record() as log:
-            got = outcome(lambda: rings(driver))
+            got = rings(driver)
         check("the shop has one ring", got=got, want=[sorted(shop.traps["ring"].where)])
         check("at most 50 of the shop's rows reach your program", got=log.rows, want=between(1, 50),
               cause="return only those who can be in a ring, not everybody")
@@ -377,12 +377,12 @@ with task("9.3"):
               want=[["a10", "a3", "a2"], ["b1", "b9", "b3", "b4"]], cause="ids are text, so a10 is smaller than a2; the order goes along the arrows")
         server.reset()
         make(driver, follows=[pair for size in range(2, 10) for pair in circle([f"s{size}-{n}" for n in range(size)])])
-        check("rings of 3 to 8 count, 2 and 9 do not", got=outcome(lambda: [len(ring) for ring in rings(driver)]), want=[3, 4, 5, 6, 7, 8])
+        check("rings of 3 to 8 count, 2 and 9 do not", got=[len(ring) for ring in rings(driver)], want=[3, 4, 5, 6, 7, 8])
         server.reset()
         make(driver, follows=circle(["u1", "u2", "u3", "u4"]) + [("u2", "u4")] + circle(["v1", "v2", "v3"]) + [("v0", "v1")])
-        check("a shortcut or a tail breaks the ring", got=outcome(lambda: rings(driver)), want=[])
+        check("a shortcut or a tail breaks the ring", got=rings(driver), want=[])
         server.reset()
-        check("no users, no rings", got=outcome(lambda: rings(driver)), want=[])
+        check("no users, no rings", got=rings(driver), want=[])
 
 # %% [markdown] task="9.4" name="paths" minutes=20
 # ### How far, and which way
@@ -457,12 +457,12 @@ with task("9.4"):
     server.reset()
     with connect(server) as driver:
         make(driver, follows="u1>u2 u2>u3 u3>u4 u4>u5 u5>u1 u1>u4")
-        check("the shortest way follows the arrows", got=outcome(lambda: route(driver, "u1", "u5", 4)), want=["u1", "u4", "u5"],
+        check("the shortest way follows the arrows", got=route(driver, "u1", "u5", 4), want=["u1", "u4", "u5"],
               cause="u5 follows u1, not the other way round")
         check("the bound counts hops", got=outcome(lambda: [route(driver, "u2", "u1", 3), route(driver, "u2", "u1", 4)]),
               want=[None, ["u2", "u3", "u4", "u5", "u1"]])
-        check("the way to oneself has no hop", got=outcome(lambda: route(driver, "u3", "u3", 2)), want=["u3"])
-        check("the fewest hops to everybody", got=outcome(lambda: reachable(driver, "u1", 3)), want={"u2": 1, "u4": 1, "u3": 2, "u5": 2},
+        check("the way to oneself has no hop", got=route(driver, "u3", "u3", 2), want=["u3"])
+        check("the fewest hops to everybody", got=reachable(driver, "u1", 3), want={"u2": 1, "u4": 1, "u3": 2, "u5": 2},
               cause="several paths lead to one person: keep the shortest; the start is not in the dictionary")
         check("the bound holds here too", got=outcome(lambda: reachable(driver, "u1", 1)), want={"u2": 1, "u4": 1})
 
@@ -476,10 +476,10 @@ with task("9.4"):
     hostile = "u1'}) DETACH DELETE a //"
     with connect(server) as driver:
         make(driver, follows=[("u1", "u2"), ("u2", hostile), ("u8", "u9")])
-        check("no way to a user who is not there", got=outcome(lambda: [route(driver, "u1", "u99", 5), route(driver, "u99", "u1", 5)]), want=[None, None])
-        check("nor from such a user to themselves", got=outcome(lambda: route(driver, "u99", "u99", 5)), want=None)
-        check("no way to another part of the graph", got=outcome(lambda: route(driver, "u1", "u9", 8)), want=None)
-        check("nobody to reach", got=outcome(lambda: [reachable(driver, "u9", 3), reachable(driver, "u99", 3)]), want=[{}, {}])
+        check("no way to a user who is not there", got=[route(driver, "u1", "u99", 5), route(driver, "u99", "u1", 5)], want=[None, None])
+        check("nor from such a user to themselves", got=route(driver, "u99", "u99", 5), want=None)
+        check("no way to another part of the graph", got=route(driver, "u1", "u9", 8), want=None)
+        check("nobody to reach", got=[reachable(driver, "u9", 3), reachable(driver, "u99", 3)], want=[{}, {}])
         check("an id is only a value", got=outcome(lambda: route(driver, "u1", hostile, 5)), want=["u1", "u2", hostile])
         check("also as a start", got=outcome(lambda: reachable(driver, hostile, 5)), want={})
         check("everybody is still there", got=ask(driver, "MATCH (u:User) RETURN count(u)"), want=[(5,)])
@@ -522,12 +522,12 @@ with task("9.4"):
     with connect(server) as driver:
         make(driver, follows=shop.follows)
         with server.record() as log:
-            got = outcome(lambda: reachable(driver, "u17", 3))
+            got = reachable(driver, "u17", 3)
         check("everybody within three hops of u17", got=got, want=want, cause="min(length(path)), grouped by person")
         check("one query", got=len(log.queries), want=1)
         check("one row for each person", got=log.rows, want=len(want), cause="aggregate in the query: a row for each path is far more")
         with server.record() as log:
-            got = outcome(lambda: route(driver, "u17", "u7", 4))
+            got = route(driver, "u17", "u7", 4)
         check("the way to u7", got=got, want=["u17", "u162", "u150", "u7"])
         check("in at most 2 queries", got=len(log.queries), want=between(1, 2))
 
@@ -614,11 +614,11 @@ with task("9.5"):
         prepare(driver)
         check("prepare can be called twice", got=outcome(lambda: prepare(driver)), want=None)
         ask(driver, "CREATE (:User {user_id: 'u17'}), (:Product {product_id: 'p7', stock: 5})")
-        check("an order lowers the stock", got=outcome(lambda: place(driver, "o-1", "u17", "p7", 2)), want=3)
+        check("an order lowers the stock", got=place(driver, "o-1", "u17", "p7", 2), want=3)
         check("the order hangs between user and product",
               got=ask(driver, "MATCH (u:User)-[:PLACED]->(o:Order)-[:OF]->(p:Product) RETURN u.user_id, o.order_id, o.quantity, p.product_id, p.stock"),
               want=[("u17", "o-1", 2, "p7", 3)])
-        check("placed again, nothing changes", got=outcome(lambda: place(driver, "o-1", "u17", "p7", 2)), want=3,
+        check("placed again, nothing changes", got=place(driver, "o-1", "u17", "p7", 2), want=3,
               cause="the order is there already: look for its id first")
         check("too little stock raises ValueError", got=outcome(lambda: place(driver, "o-2", "u17", "p7", 4)), want=raises(ValueError))
         check("the last pieces can be bought", got=outcome(lambda: place(driver, "o-3", "u17", "p7", 3)), want=0)
@@ -643,7 +643,7 @@ with task("9.5"):
             check("too little stock raises ValueError, also for a first order", got=outcome(lambda: place(driver, "o-1", "u17", "p7", 6)), want=raises(ValueError))
         check("and is not tried again", got=log.count("BEGIN"), want=between(0, 1), cause="catch IncompleteCommit only: other errors mean that asking again is no use")
         check("nothing has changed", got=ask(driver, everything), want=[(2, 0, 5)], cause="raise inside the transaction, and it is rolled back")
-        check("the order can be placed afterwards", got=outcome(lambda: place(driver, "o-1", "u17", "p7", 5)), want=0)
+        check("the order can be placed afterwards", got=place(driver, "o-1", "u17", "p7", 5), want=0)
 
 # %% hidden="order" points=1 topic="the constraint, and one transaction for all"
 import neo4j
