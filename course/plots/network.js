@@ -133,7 +133,7 @@
     place();
   }
 
-  for (const box of document.querySelectorAll(`.course-graph[data-name=${NAME}]:not([data-drawn])`)) {
+  for (const box of document.querySelectorAll(`.course-graph[data-name="${NAME}"]:not([data-drawn])`)) {
     box.setAttribute("data-drawn", "");
     draw(box);
   }

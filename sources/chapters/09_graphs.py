@@ -24,12 +24,13 @@
 # %% [markdown]
 # ## Nodes, relationships, properties
 #
-# **Neo4j** is a graph database. Start the course's server, and read which kind you have.
+# **Neo4j** is a graph database. Start the course's server, and read which kind you have. `reset()` makes a clean slate, so that you can run this chapter again.
 
 # %%
 import stores
 
 server = stores.start("neo4j")
+server.reset()
 server
 
 # %% [markdown]
@@ -894,7 +895,8 @@ driver.close()
 # | | embedded | Neo4j 5 |
 # |---|---|---|
 # | status codes, types of errors | the same for what this course does | |
-# | texts of messages, `EXPLAIN`, `PROFILE` | its own; no database hits | a tree of operators with **database hits** |
+# | texts of messages | its own | others |
+# | `PROFILE` before a query | operators and their rows | also **database hits** |
 # | a label and a type of the same name | refused | allowed |
 # | constraints and indexes | before the data | at any time |
 # | `SET` of a label on a node | the node's element id changes | it stays |
