@@ -536,7 +536,7 @@ ask("""
 
 # %% [markdown]
 # 28 ways, 22 people: some can be reached in more than one way, and each way is a row.
-# A star writes "from one to three hops", a **variable-length path**. Draw them.
+# A star writes "from one to two hops", a **variable-length path**. (Neo4j 5 can also write it `-[:FOLLOWS]->{1,2}`.) Draw them.
 
 # %%
 picture("MATCH path = (:User {user_id: 'u17'})-[:FOLLOWS*1..2]->() RETURN path")
@@ -552,11 +552,12 @@ def reach(hops):
     """)
     return row["paths"], row["people"]
 
-paths, people_reached = zip(*[reach(hops) for hops in range(1, 7)])
+counts = [reach(hops) for hops in range(1, 7)]
+paths = [paths for paths, people in counts]
 paths
 
 # %%
-plots.by_depth({"paths": paths, "people": people_reached}, "rows")
+plots.by_depth({"paths": paths, "people": [people for paths, people in counts]}, "rows")
 
 # %% [markdown]
 # The scale is logarithmic: every hop multiplies the paths by about four, while the people run out. One more hop to learn of a few more people costs four times the rows.
@@ -675,11 +676,8 @@ ask("""
 # %%
 import sqlite3
 
-compared = 0
-
 def compare(one, other):
-    global compared
-    compared += 1
+    compare.calls += 1
     return (one > other) - (one < other)
 
 # %%
@@ -705,10 +703,9 @@ walk = """
 """
 
 def cost(db, hops):
-    global compared
-    compared = 0
+    compare.calls = 0
     (found,) = db.execute(walk, [hops]).fetchone()
-    return found, compared
+    return found, compare.calls
 
 db = follows_table(shop.follows)
 cost(db, 1), cost(db, 2)
@@ -740,7 +737,7 @@ large.execute("CREATE INDEX by_follower ON follows (follower)")
 cost(db, 4), cost(large, 4)
 
 # %% [markdown]
-# The tree is deeper, so the join pays a little more for each look-up. The number of hops has not changed. That is the whole promise of a graph store: a question costs what it touches, however large the rest is.
+# The tree is deeper, so the join pays a little more for each look-up. The number of hops has not changed. That is the whole promise of a graph store: once the start is found, a question costs what it touches, however large the rest is.
 #
 # It is no help against a question that touches everything. The explosion above hits both. What you gain every day is the way to ask: a pattern of one line, against a recursive join.
 
@@ -812,7 +809,7 @@ with server.faults.transient("RUN"), driver.session() as session:
     session.run(take, giver="u17", cents=0)
 
 # %% [markdown]
-# `session.run` leaves it to you. `execute_write` tries again by itself, after about a second. What will the record show?
+# `session.run` leaves it to you. `execute_write` tries again by itself, after about a second, and so does `execute_query`, with which `ask` works. What will the record show?
 
 # %%
 with server.faults.transient("COMMIT"), server.record() as log, driver.session() as session:

@@ -372,14 +372,14 @@ with task("9.3"):
             return [(a, b) for a, b in zip(ids, [*ids[1:], ids[0]], strict=True)]
 
         server.reset()
-        make(driver, follows=circle(["b4", "b1", "b9", "b3"]) + circle(["a2", "a10", "a3"]) + [("c1", "c2"), ("c2", "c3")])
+        make(driver, follows=[*circle(["b4", "b1", "b9", "b3"]), *circle(["a2", "a10", "a3"]), ("c1", "c2"), ("c2", "c3")])
         check("two rings, sorted, each from its smallest id", got=outcome(lambda: rings(driver)),
               want=[["a10", "a3", "a2"], ["b1", "b9", "b3", "b4"]], cause="ids are text, so a10 is smaller than a2; the order goes along the arrows")
         server.reset()
         make(driver, follows=[pair for size in range(2, 10) for pair in circle([f"s{size}-{n}" for n in range(size)])])
         check("rings of 3 to 8 count, 2 and 9 do not", got=[len(ring) for ring in rings(driver)], want=[3, 4, 5, 6, 7, 8])
         server.reset()
-        make(driver, follows=circle(["u1", "u2", "u3", "u4"]) + [("u2", "u4")] + circle(["v1", "v2", "v3"]) + [("v0", "v1")])
+        make(driver, follows=[*circle(["u1", "u2", "u3", "u4"]), ("u2", "u4"), *circle(["v1", "v2", "v3"]), ("v0", "v1")])
         check("a shortcut or a tail breaks the ring", got=rings(driver), want=[])
         server.reset()
         check("no users, no rings", got=rings(driver), want=[])
