@@ -74,7 +74,7 @@ ask("""
 """)
 
 # %% [markdown]
-# The query returns no rows, for it has no `RETURN`. Add a product that Lucia bought, and look at what you have.
+# The query returns no rows, for it has no `RETURN`. Add a product that Lucia bought. To look at it, the helper after that asks the driver for a graph instead of rows, and draws it.
 
 # %%
 ask("""
@@ -168,7 +168,7 @@ changes("MERGE (:User {user_id: 'u17'})-[:FOLLOWS]->(:User {user_id: 'u23'})")
 picture("MATCH (u:User) OPTIONAL MATCH (u)-[r]->(other) RETURN u, r, other")
 
 # %% [markdown]
-# Two. `MERGE` looks for the whole pattern. Milan is there and u23 is there, but not with that relationship between them. So it creates everything, a second Milan and a second u23.
+# Two. `MERGE` looks for the whole pattern. Milan is there and u23 is there (the dot that stands alone), but not with that relationship between them. So it creates everything, a second Milan and a second u23.
 #
 # The repair merges each part by itself, nodes before the relationship. Here is a clean slate to try it on.
 
@@ -205,7 +205,7 @@ changes("""
 # %% [markdown]
 # ### Two at the same moment
 #
-# `MERGE` reads, then writes. You know from chapter 01 what can happen in between. Two web servers greet one guest, each in a **transaction** of its own. How many guests are there at the end?
+# `MERGE` reads, then writes. You know from chapter 01 what can happen in between. Two web servers greet one guest, each in a **transaction** of its own, which nobody else sees before its `commit`. (`consume` waits until a query is done.) How many guests are there at the end?
 
 # %%
 with driver.session() as one, driver.session() as other:
@@ -385,11 +385,15 @@ bought = Counter()
 for event in shop.of_type("purchase"):
     bought[event.user_id, event.product_id] += event.quantity
 
+rows = [(user, product, quantity) for (user, product), quantity in bought.items()]
+len(rows)
+
+# %%
 changes("""
     UNWIND $rows AS row
     MATCH (u:User {user_id: row[0]}), (p:Product {product_id: row[1]})
     MERGE (u)-[b:BOUGHT]->(p) SET b.quantity = row[2]
-""", rows=[(user, product, quantity) for (user, product), quantity in bought.items()])
+""", rows=rows)
 
 # %% [markdown]
 # Last, which products are bought by the same people. The shop counts that for each pair. Pairs with fewer than five buyers say little, so you leave them out.
@@ -409,7 +413,7 @@ changes("""
 picture("MATCH (p:Product)-[w:BOUGHT_WITH]-(q:Product) WHERE w.buyers >= 10 RETURN p, w, q")
 
 # %% [markdown]
-# The nodes with many arrows are the bestsellers: p7, p90 and their like are bought with everything, because everybody buys them. Keep that in mind for recommendations.
+# Three products are bought with everything: Copper Kettle, Cotton Card and Quilted Curtain. They are the bestsellers, so that says little about anybody's taste. Keep it in mind for recommendations.
 
 # %% [markdown]
 # ## Ask
@@ -493,7 +497,7 @@ ask("""
 """)
 
 # %% [markdown]
-# Sixteen users follow nobody. And what is the most popular product of each of the three best known people's followers? `LIMIT` at the end of the query would cut the whole answer. Inside `CALL`, it holds for each person.
+# Sixteen users follow nobody, and between them they bought a product 86 times. And what is the most popular product of each of the three best known people's followers? `LIMIT` at the end of the query would cut the whole answer. Inside `CALL`, it holds for each person.
 
 # %%
 ask("""
@@ -560,7 +564,7 @@ paths
 plots.by_depth({"paths": paths, "people": [people for paths, people in counts]}, "rows")
 
 # %% [markdown]
-# The scale is logarithmic: every hop multiplies the paths by about four, while the people run out. One more hop to learn of a few more people costs four times the rows.
+# The scale is logarithmic: every hop multiplies the paths by about four, and brings fewer and fewer new people.
 # An unbounded star, `[:FOLLOWS*]`, tries all paths there are. On this graph that does not end while you watch. Always give a bound.
 #
 # The bound cannot be a parameter, so `reach` builds it into the text, through `int()`, which lets nothing but a number through.
@@ -586,7 +590,7 @@ ask("""
 ask("MATCH (:User {user_id: 'u17'})-[:FOLLOWS*4..4]->(d) RETURN count(*) AS rows, count(DISTINCT d) AS people")
 
 # %% [markdown]
-# The same people, from fewer rows, and the difference grows with every hop.
+# The same 93 people, from less than half the rows.
 
 # %% [markdown]
 # ### The shortest path
@@ -609,7 +613,7 @@ ask("""
 """)
 
 # %% [markdown]
-# Both ways lead through people whom hundreds follow. That two users follow the same celebrity says little about them. Follow the arrows only, and the path means something: whose taste could reach Milan?
+# Both ways lead through one of the two most followed people of the shop. That two users follow the same celebrity says little about them. Follow the arrows only, and the path means something: whose taste could reach Milan?
 
 # %%
 (row,) = driver.execute_query("""
@@ -671,7 +675,7 @@ ask("""
 # %% [markdown]
 # ## What a join costs, and what a hop costs
 #
-# "Joins are slow, graphs are fast" is often said and seldom counted. Count. The follows go into SQLite, and every comparison of two ids that SQLite makes is counted, as you did for your hash table in chapter 01.
+# "Joins are slow, graphs are fast" is often said and seldom counted. Count. The follows go into SQLite, which lets you bring the function that compares two texts, a **collation**. Yours counts, as your keys did in chapter 01.
 
 # %%
 import sqlite3
@@ -690,7 +694,7 @@ def follows_table(pairs):
     return db
 
 # %% [markdown]
-# A join for each hop is written with a **recursive** query: what was found so far is joined with the table, again and again.
+# (The `PRAGMA` keeps SQLite from making an index of its own while you look.) A join for each hop is written with a **recursive** query: what was found so far is joined with the table, again and again.
 
 # %%
 walk = """
@@ -702,6 +706,7 @@ walk = """
     SELECT count(*) - 1 FROM walk
 """
 
+# %%
 def cost(db, hops):
     compare.calls = 0
     (found,) = db.execute(walk, [hops]).fetchone()
@@ -719,7 +724,7 @@ db.execute("CREATE INDEX by_follower ON follows (follower)")
 cost(db, 1), cost(db, 2)
 
 # %% [markdown]
-# About a hundredth. The index is a sorted tree. To find a person in it takes about eleven comparisons, for 2 to the power of 11 is 2,048, and then their follows stand side by side.
+# About a hundredth. The index is a sorted tree. To find a person in it takes about ten or eleven comparisons, for 2 to the power of 11 is 2,048, and then their follows stand side by side.
 #
 # In a graph store each node holds on to its relationships, so a hop follows a link and compares nothing. One hop for each row you counted above:
 
@@ -872,6 +877,7 @@ def deliver(gift_id, giver, taker, cents):
         except neo4j.exceptions.IncompleteCommit:
             print("no answer, so I ask again")
 
+# %%
 before = credit()
 with server.faults.drop_reply("COMMIT"):
     deliver("gift-1", "u17", "u155", cents=100)

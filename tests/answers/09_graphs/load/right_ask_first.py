@@ -11,4 +11,4 @@ def load(driver, users, follows):
         MATCH (b:User {user_id: pair[1]})
         MERGE (a)-[:FOLLOWS]->(b)
     """, good=good)
-    return sorted(pair for pair in follows if pair not in good)
+    return sorted({pair for pair in follows if pair not in good})

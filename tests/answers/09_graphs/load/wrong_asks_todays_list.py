@@ -1,4 +1,4 @@
-# caught by: users of an earlier night exist
+# caught by: users of an earlier night exist, and each pair that is left over is returned once, sorted
 def load(driver, users, follows):
     driver.execute_query("UNWIND $users AS row MERGE (u:User {user_id: row.user_id}) SET u += row", users=users)
     driver.execute_query("""

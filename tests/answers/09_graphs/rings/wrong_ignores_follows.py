@@ -4,7 +4,7 @@ def rings(driver):
         MATCH (u:User)-[:FOLLOWS]->(v:User)
         WHERE COUNT { (u)<-[:FOLLOWS]-() } = 1
           AND COUNT { (v)<-[:FOLLOWS]-() } = 1
-        RETURN u.user_id AS a, v.user_id AS b
+        RETURN u.user_id AS a, v.user_id AS b ORDER BY b DESC
     """)
 
     step = {record["a"]: record["b"] for record in records}
