@@ -41,7 +41,7 @@ from .style import (
 __all__ = [
     "BLUE", "COLOURS", "GREEN", "GREY", "INK", "ORANGE", "PALE", "PINK", "POLICIES", "RED", "SKY", "STYLE", "YELLOW",
     "Picture", "bars", "bucket_occupancy", "by_depth", "command_order", "count_on", "graph", "herd", "hit_ratio",
-    "keys_in_memory", "log_size", "month", "new_picture", "styled", "whole",
+    "keys_in_memory", "log_size", "month", "new_picture", "round_trips", "schedule", "styled", "whole",
 ]  # fmt: skip
 
 # -- the shop ---------------------------------------------------------------------------------
