@@ -207,6 +207,19 @@ def test_a_query_outside_a_transaction_is_undone_whole(driver):
     assert value(driver, "MATCH (n:N) RETURN count(n) AS n") == 0
 
 
+def test_a_constraint_that_many_rows_break_at_once_is_named(driver):
+    driver.execute_query("CREATE CONSTRAINT user FOR (u:User) REQUIRE u.id IS UNIQUE")
+    driver.execute_query("UNWIND range(0, 149) AS i CREATE (:User {id: i})")
+    pairs = [[i % 150, i * 7 % 150] for i in range(200)]
+    with pytest.raises(neo4j.exceptions.ConstraintError):
+        driver.execute_query("UNWIND $pairs AS p MERGE (:User {id: p[0]})-[:FOLLOWS]->(:User {id: p[1]})", pairs=pairs)
+
+
+def test_a_misspelt_clause_is_named(driver):
+    with pytest.raises(neo4j.exceptions.CypherSyntaxError, match="RETRUN"):
+        driver.execute_query("MATCH (n) RETRUN n")
+
+
 def test_after_an_error_the_connection_goes_on(driver):
     with driver.session() as session:
         with pytest.raises(CypherSyntaxError):

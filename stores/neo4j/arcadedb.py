@@ -69,7 +69,7 @@ class ArcadePolicy(Policy):
 
     async def translate(self, failure, text):
         if failure.message.startswith(UNSAID):
-            failure = await self._guess(failure, text)
+            return await self._guess(failure, text)
         code = next((code for pattern, code in CODES if pattern.search(failure.message)), failure.code)
         return Failure(code, _placed(failure.message, text))
 
@@ -163,6 +163,9 @@ def _not_concluded(text):
     named = next(clause for clause in reversed(found) if clause.word not in ("WHERE", "OPTIONAL", ";"))
     if named.word not in UNFINISHED:  # a WHERE that belongs to a YIELD: SHOW INDEXES YIELD name WHERE …
         return None
+    if named.word == "MATCH" and any(before.text == ")" and token.kind == "word" and token.depth == 0 and token.word != "USING"
+                                     for before, token in pairwise(named.tokens)):
+        return None  # a word that is no clause, such as RETRUN: the engine names it
     return Failure(
         SYNTAX,
         f"Query cannot conclude with {named.word} (must be a RETURN clause, a FINISH clause, an update clause, a unit "
