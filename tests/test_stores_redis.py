@@ -297,6 +297,20 @@ def test_a_frozen_clock_decides_by_the_millisecond():
     server.stop()
 
 
+def test_every_way_to_set_a_ttl_keeps_the_milliseconds():
+    server = EmbeddedRedis()
+    r = connect(server)
+    with server.clock.frozen():
+        r.set("getex", 1), r.set("getex px", 1), r.set("getex pxat", 1)
+        r.set("set", 1, ex=5), r.setex("setex", 5, 1), r.psetex("psetex", 5_000, 1)
+        r.getex("getex", ex=5), r.getex("getex px", px=5_000)
+        r.getex("getex pxat", pxat=round(1000 * server.clock.now()) + 5_000)
+        server.clock.advance(4.5)
+        assert {round(r.pttl(key), -1) for key in r.scan_iter()} == {500}
+        assert r.getex("missing", ex=5) is None and r.getex("set", persist=True) == "1" and r.ttl("set") == -1
+    server.stop()
+
+
 def test_a_script_without_end_is_ended():
     server = EmbeddedRedis()
     r = connect(server)
