@@ -265,7 +265,7 @@ def herd(loads: Mapping[str, Sequence[int]]) -> Picture:
     loads         {"same TTL": [0, 0, 1000, ...], "TTL with jitter": [0, 31, 40, ...]}
     """
     peaks = {name: max(counts, default=0) for name, counts in loads.items()}
-    worst, best = max(peaks.values()), min(peaks.values())
+    worst, (gentlest, best) = max(peaks.values()), min(peaks.items(), key=lambda item: item[1])
     figure = new_picture(8, 1.2 + 1.3 * len(loads))
     column = figure.subplots(len(loads), 1, sharex=True, sharey=True, squeeze=False)[:, 0]
     for axes, (name, counts) in zip(column, loads.items(), strict=True):
@@ -278,9 +278,9 @@ def herd(loads: Mapping[str, Sequence[int]]) -> Picture:
     count_on(column[-1].xaxis)
     column[-1].set_xlabel("time (seconds)")
     figure.supylabel("database queries per second", fontsize=10)
-    title = f"{whole(worst)} database queries in the worst second"
+    title = f"Worst second: {whole(worst)} database queries"
     if best < worst:
-        title += f", {whole(best)} at best"
+        title += f", {whole(best)} with {gentlest}"
     figure.suptitle(title, x=0.01, ha="left", fontsize=11, weight="bold")
     return figure
 
