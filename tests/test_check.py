@@ -46,6 +46,7 @@ class AgreeableInt(int):
 def tasks(monkeypatch):
     monkeypatch.setattr(module, "_tasks", lambda: FACTS)
     monkeypatch.setattr(module, "_given", {})
+    monkeypatch.setattr(module, "_passed", {})
 
 
 def in_task(body):
@@ -62,6 +63,18 @@ def test_a_passed_check_shows_what_it_saw_and_the_task_says_what_is_left(capsys,
                                        "     at grading, 2 more checks:\n"
                                        "       a crash\n"
                                        "       a slow reader\n")
+
+
+def test_of_two_check_cells_the_one_that_passes_last_says_what_is_left(capsys, monkeypatch):
+    monkeypatch.delenv("NBGRADER_EXECUTION", raising=False)
+    monkeypatch.setitem(FACTS, "2.3", FACTS["2.3"] | {"checks": 2})
+    text = 'with task("2.3"):\n    check("20 readers load once", got=1, want=1)'
+    one, two = (compile(text, name, "exec") for name in ("<one>", "<two>"))
+    announced = []
+    for cell in (one, one, two, one, two):
+        exec(cell, {"task": task, "check": check})
+        announced.append("at grading" in capsys.readouterr().out)
+    assert announced == [False, False, True, False, True]
 
 
 def test_a_failed_check_says_expected_got_cause_and_next():
