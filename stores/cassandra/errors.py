@@ -147,8 +147,7 @@ class WriteTimeout(RequestExecutionException):
         message = f"Operation timed out - received only {received} responses."
         if write_type == "CAS":
             message = (
-                f"CAS operation timed out: received {received} of {required} required responses "
-            message += f"after {contentions} contention retries"
+                f"CAS operation timed out: received {received} of {required} required responses after {contentions} contention retries"
             )
         super().__init__(consistency, message)
         self.received = received
