@@ -1,0 +1,1 @@
+"""CQL's native functions, by family."""

@@ -1,0 +1,1 @@
+"""CQL's types: each reads literals, (de)serialises values, orders serialised values and names itself."""
