@@ -1,11 +1,11 @@
 """What exists: keyspaces, tables, columns, user types, indexes and views. The DDL statements change it (execute/ddl)."""
 
-import time
 import uuid
 from contextlib import suppress
 
 from stores.cassandra.cql.nodes import quoted
 from stores.cassandra.errors import InvalidRequest
+from stores.cassandra.types import descending
 
 PARTITION_KEY, CLUSTERING, STATIC, REGULAR = "partition_key", "clustering", "static", "regular"
 LOCAL = frozenset({"system", "system_schema"})  # read by each node from its own store
@@ -153,41 +153,6 @@ def sort_key(column):
     return (lambda value: descending(plain(value))) if column.descending else plain
 
 
-def descending(key):
-    """Return a sort key that orders the other way round."""
-    return -key if isinstance(key, int) else Reversed(key)
-
-
-class Reversed:
-    """A sort key turned round."""
-
-    __slots__ = ("key",)
-
-    def __init__(self, key):
-        self.key = key
-
-    def __lt__(self, other):
-        return other.key < self.key if isinstance(other, Reversed) else NotImplemented
-
-    def __gt__(self, other):
-        return other.key > self.key if isinstance(other, Reversed) else NotImplemented
-
-    def __le__(self, other):
-        return other.key <= self.key if isinstance(other, Reversed) else NotImplemented
-
-    def __ge__(self, other):
-        return other.key >= self.key if isinstance(other, Reversed) else NotImplemented
-
-    def __eq__(self, other):
-        return isinstance(other, Reversed) and self.key == other.key
-
-    def __hash__(self):
-        return hash(self.key)
-
-    def __repr__(self):
-        return f"Reversed({self.key!r})"
-
-
 class Keyspace:
     """A keyspace: `replication` maps class and options to texts, `types` user types by name."""
 
@@ -245,11 +210,16 @@ class Schema:
         """Return the table that a statement's Name means; `current` is the session's keyspace."""
         keyspace = named_keyspace(name, current)
         if keyspace not in self.keyspaces:
-            raise InvalidRequest(f"Keyspace {keyspace} does not exist" if False else f"keyspace {keyspace} does not exist")
+            raise InvalidRequest(f"keyspace {keyspace} does not exist")
         table = self.keyspaces[keyspace].tables.get(name.name)
         if table is None:
             raise InvalidRequest(f"table {name.name} does not exist")
         return table
+
+    def user_type(self, keyspace, name):
+        """Return a user type or None: what types.resolve asks for."""
+        found = self.keyspaces.get(keyspace)
+        return found and found.types.get(name)
 
     def find_table(self, keyspace, name):
         """Return a table or None."""
@@ -263,7 +233,3 @@ def named_keyspace(name, current):
     if not keyspace:
         raise InvalidRequest("No keyspace has been specified. USE a keyspace, or explicitly specify keyspace.tablename")
     return keyspace
-
-
-def now_micros():
-    return time.time_ns() // 1000
