@@ -29,15 +29,16 @@ _LITERAL_WORDS = {ListLiteral: "list", SetLiteral: "set", MapLiteral: "map", Use
 class CqlType:
     """Base of all types. Types are immutable, equal when their names and parts are.
 
-    `elements` are the types inside; `multicell` says that the value is stored as one cell per element;
+    `elements` are the types inside; `is_multicell` says that the value is stored as one cell per element;
     `literals` are the kinds of Constant that may be written for it; `empty_allowed` says that b"" is a value.
     """
 
     name = ""
+    kind = "native"  # or list, set, map, tuple, udt, vector
     code = 0x0000
     java_class = ""
     elements = ()
-    multicell = False
+    is_multicell = False
     literals = ()
     empty_allowed = True
     fixed_length = None
@@ -127,11 +128,17 @@ class CqlType:
             return evaluate(term, self, column)
         return self.from_literal(term, evaluate, column)
 
-    def from_literal(self, term, evaluate, column):
-        """Return the bytes of a literal."""
-        if not isinstance(term, Constant) or term.kind not in self.literals:
+    def constant(self, term, column=""):
+        """Return the bytes of a Constant. Raises InvalidRequest."""
+        if term.kind not in self.literals:
             raise self.misfit(term, column)
         return self.from_text(term.text)
+
+    def from_literal(self, term, evaluate, column):
+        """Return the bytes of a literal; types with parts read theirs. Raises InvalidRequest."""
+        if not isinstance(term, Constant):
+            raise self.misfit(term, column)
+        return self.constant(term, column)
 
     def misfit(self, term, column):
         """Return the error that the literal `term` cannot be a value of this type."""

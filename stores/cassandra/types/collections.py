@@ -30,11 +30,11 @@ class Collection(CqlType):
     empty_allowed = False
     width = 1  # how many serialised values make one element: 2 in a map
 
-    def __init__(self, *elements, multicell=True):
+    def __init__(self, *elements, is_multicell=True):
         self.elements = tuple(element.frozen() for element in elements)
-        self.multicell = multicell
+        self.is_multicell = is_multicell
         inner = f"{self.name}<{', '.join(map(str, self.elements))}>"
-        self._cql_name = inner if multicell else f"frozen<{inner}>"
+        self._cql_name = inner if is_multicell else f"frozen<{inner}>"
 
     @property
     def cql_name(self):
@@ -43,13 +43,13 @@ class Collection(CqlType):
     @property
     def java_name(self):
         inner = f"{MARSHAL}{self.java_class}({','.join(element.java_name for element in self.elements)})"
-        return inner if self.multicell else f"{MARSHAL}FrozenType({inner})"
+        return inner if self.is_multicell else f"{MARSHAL}FrozenType({inner})"
 
     def option(self, version=4):
         return struct.pack(">H", self.code) + b"".join(element.option(version) for element in self.elements)
 
     def frozen(self):
-        return type(self)(*self.elements, multicell=False) if self.multicell else self
+        return type(self)(*self.elements, is_multicell=False) if self.is_multicell else self
 
     def unpack(self, data):
         """Return the serialised elements: a list of bytes, in a map of pairs of bytes. Raises InvalidRequest."""
@@ -141,7 +141,7 @@ class Sequence(Collection):
 class ListType(Sequence):
     """list<e>. Values: list."""
 
-    name, code, java_class = "list", 0x0020, "ListType"
+    name, kind, code, java_class = "list", "list", 0x0020, "ListType"
 
     def takes(self, term):
         return isinstance(term, ListLiteral)
@@ -150,7 +150,7 @@ class ListType(Sequence):
 class SetType(Sequence):
     """set<e>. Values: a list without doubles, in the order of the type."""
 
-    name, code, java_class = "set", 0x0022, "SetType"
+    name, kind, code, java_class = "set", "set", 0x0022, "SetType"
 
     def takes(self, term):
         return isinstance(term, SetLiteral)
@@ -169,7 +169,7 @@ class SetType(Sequence):
 class MapType(Collection):
     """map<k, v>. Values: a list of pairs, in the order of the keys; serialize takes a dict too."""
 
-    name, code, java_class, width = "map", 0x0021, "MapType", 2
+    name, kind, code, java_class, width = "map", "map", 0x0021, "MapType", 2
 
     def unpack(self, data):
         parts = super().unpack(data)

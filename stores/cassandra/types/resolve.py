@@ -75,7 +75,7 @@ def _collection(name, keyspace, user_type, frozen):
         where = "inside sets" if name.kind == "set" else "as map keys"
         raise InvalidRequest(f"Durations are not allowed {where}: {name}")
     for element in elements:
-        if element.multicell and not frozen:
+        if element.is_multicell and not frozen:
             word = "UDTs" if isinstance(element, UserType) else "collections"
             raise InvalidRequest(f"Non-frozen {word} are not allowed inside collections: {name}")
     return COLLECTIONS[name.kind](*elements)

@@ -16,7 +16,7 @@ _INT = struct.Struct(">i")
 class TupleType(CqlType):
     """tuple<a, b, …>, always one cell. Values: tuples; absent parts are None."""
 
-    name, code, java_class = "tuple", 0x0031, "TupleType"
+    name, kind, code, java_class = "tuple", "tuple", 0x0031, "TupleType"
 
     def __init__(self, *elements):
         self.elements = tuple(element.frozen() for element in elements)
@@ -123,17 +123,17 @@ class TupleType(CqlType):
 class UserType(TupleType):
     """A user-defined type; not frozen it has one cell per field. Values: tuples in the order of the fields."""
 
-    code, java_class = 0x0030, "UserType"
+    kind, code, java_class = "udt", 0x0030, "UserType"
 
-    def __init__(self, keyspace, name, fields, multicell=True):
+    def __init__(self, keyspace, name, fields, is_multicell=True):
         """`fields`: pairs (name, type)."""
         self.keyspace = keyspace
         self.name = name
         self.fields = tuple((field, t.frozen()) for field, t in fields)
-        self.field_names = tuple(field for field, _ in self.fields)
+        self.names = tuple(field for field, _ in self.fields)
         self.elements = tuple(t for _, t in self.fields)
-        self.multicell = multicell
-        self._cql_name = quoted(name) if multicell else f"frozen<{quoted(name)}>"
+        self.is_multicell = is_multicell
+        self._cql_name = quoted(name) if is_multicell else f"frozen<{quoted(name)}>"
 
     @property
     def identity(self):
@@ -143,7 +143,7 @@ class UserType(TupleType):
     def java_name(self):
         fields = "".join(f",{name.encode().hex()}:{t.java_name}" for name, t in self.fields)
         inner = f"{MARSHAL}UserType({self.keyspace},{self.name.encode().hex()}{fields})"
-        return inner if self.multicell else f"{MARSHAL}FrozenType({inner})"
+        return inner if self.is_multicell else f"{MARSHAL}FrozenType({inner})"
 
     def option(self, version=4):
         parts = [_string(self.keyspace), _string(self.name), struct.pack(">H", len(self.fields))]
@@ -151,7 +151,7 @@ class UserType(TupleType):
         return struct.pack(">H", self.code) + b"".join(parts)
 
     def frozen(self):
-        return UserType(self.keyspace, self.name, self.fields, multicell=False) if self.multicell else self
+        return UserType(self.keyspace, self.name, self.fields, is_multicell=False) if self.is_multicell else self
 
     def field_type(self, name):
         """Return the type of a field, or None."""
@@ -167,7 +167,7 @@ class UserType(TupleType):
             raise
 
     def _too_short(self, what, place):
-        return f"Not enough bytes to read {what}{place}th field {self.field_names[place]}"
+        return f"Not enough bytes to read {what}{place}th field {self.names[place]}"
 
     def from_literal(self, term, evaluate, column):
         if not isinstance(term, UserTypeLiteral):
@@ -182,7 +182,7 @@ class UserType(TupleType):
         return self.pack([t.literal(given[name], evaluate, f"{column}.{name}") if name in given else None for name, t in self.fields])
 
     def fit_literal(self, term, type_of):
-        if not isinstance(term, UserTypeLiteral) or any(name not in self.field_names for name, _ in term.fields):
+        if not isinstance(term, UserTypeLiteral) or any(name not in self.names for name, _ in term.fields):
             return NOT
         return weakest(self.field_type(name).fit(value, type_of) for name, value in term.fields)
 
@@ -196,7 +196,7 @@ class UserType(TupleType):
             raise unexpected("a map", value)
         given = {from_json_key(key): item for key, item in value.items()}
         for name in given:
-            if name not in self.field_names:
+            if name not in self.names:
                 raise InvalidRequest(f"Unknown field '{name}' in value of user defined type {quoted(self.name)}")
         return self.pack([None if given.get(name) is None else t.from_json(given[name]) for name, t in self.fields])
 
@@ -204,7 +204,7 @@ class UserType(TupleType):
 class VectorType(CqlType):
     """vector<e, dimension>, always one cell. Values: lists of that length, without nulls."""
 
-    name, java_class = "vector", "VectorType"
+    name, kind, java_class = "vector", "vector", "VectorType"
     empty_allowed = False
 
     def __init__(self, element, dimension):
