@@ -100,7 +100,7 @@ class Relations:
         type_, name = column.type, column.name
         refuse(type_.kind == "list", f"Indexes on list entries ({name}[index] = value) are not currently supported.")
         refuse(type_.kind != "map", f"Column {name} cannot be used as a map")
-        refuse(not type_.multicell, f"Map-entry equality predicates on frozen map column {name} are not supported")
+        refuse(not type_.is_multicell, f"Map-entry equality predicates on frozen map column {name} are not supported")
         refuse(relation.operator != "=", "Only EQ relations are supported on map entries")
         key = self.compiler.value(relation.key, f"key({name})", type_.elements[0])
         value = self.compiler.value(relation.value, f"value({name})", type_.elements[1])
@@ -118,7 +118,7 @@ class Relations:
         if operator.startswith("CONTAINS"):
             self._add_contains(column, operator, relation.value)
             return
-        if type_.multicell:
+        if type_.is_multicell:
             if type_.kind == "udt":
                 raise InvalidRequest(f"Non-frozen UDT column '{name}' ({type_}) cannot be restricted by any relation")
             raise InvalidRequest(f"Collection column '{name}' ({type_}) cannot be restricted by a '{operator}' relation")

@@ -10,15 +10,15 @@ def native(name):
 
 
 def list_of(element):
-    return ListType(element, multicell=False)
+    return ListType(element, is_multicell=False)
 
 
 def set_of(element):
-    return SetType(element, multicell=False)
+    return SetType(element, is_multicell=False)
 
 
 def map_of(key, value):
-    return MapType(key, value, multicell=False)
+    return MapType(key, value, is_multicell=False)
 
 
 def tuple_of(elements):

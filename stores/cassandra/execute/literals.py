@@ -150,13 +150,13 @@ def _user_type(compiler, node, receiver, selecting):
 
 def _fields(compiler, name, type_, given, selecting):
     for field in given:
-        if field not in type_.field_names:
+        if field not in type_.names:
             raise InvalidRequest(f"Unknown field '{field}' in value of user defined type {type_.name}")
     null = Expression(None, lambda env: None)
     parts = [
         _part(compiler, given[field], Receiver(f"{name}.{field}", element), selecting,
               f"Invalid user type literal for {name}: field {field} is not of type {element}")
         if field in given else null
-        for field, element in zip(type_.field_names, type_.elements, strict=True)
+        for field, element in zip(type_.names, type_.elements, strict=True)
     ]  # fmt: skip
     return _packed(type_, parts, nulls=True)

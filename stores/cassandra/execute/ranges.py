@@ -296,3 +296,27 @@ def _comparing_tuples(table, restriction):
         return matches
 
     return make
+
+
+def clustering_lister(restrictions):
+    """Return the function from an Env to the rows' clustering values that = and IN name, or None for slices of rows."""
+    columns, steps, place = restrictions.table.clustering, [], 0
+    while place < len(columns):
+        column = columns[place]
+        name, tuples = column.name, restrictions.tuple_on(column.name)
+        if name in restrictions.equal:
+            steps.append(lambda env, n=name, e=restrictions.equal[name]: [(checked(n, e(env)),)])
+        elif name in restrictions.among:
+            steps.append(lambda env, n=name, e=restrictions.among[name]: [(checked(n, value),) for value in dict.fromkeys(e(env))])
+        elif tuples and not tuples.is_slice and tuples.columns[0] is column:
+            steps.append(lambda env, t=tuples: _tuple_values(t, t.evaluate(env)))
+            place += len(tuples.columns) - 1
+        else:
+            return None
+        place += 1
+    return lambda env: [sum(each, ()) for each in itertools.product(*(step(env) for step in steps))]
+
+
+def _tuple_values(restriction, values):
+    rows = values if restriction.operator == "IN" else [values]
+    return [tuple(checked(name, value) for name, value in zip(restriction.names, row, strict=True)) for row in rows]

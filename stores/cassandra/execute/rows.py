@@ -2,7 +2,7 @@
 
 import struct
 
-from stores.cassandra.cells import EXPIRING, LIVE, NEVER, Row
+from stores.cassandra.cells import EXPIRING, LIVE, NEVER, Cell, Row
 from stores.cassandra.schema import CLUSTERING, PARTITION_KEY, STATIC
 from stores.cassandra.store import number, wrapped
 
@@ -24,31 +24,26 @@ class RowView:
         self.now = now
 
 
+def inspect(row, now):
+    """Return whether the row exists, and how many tombstones its reader steps over, counted as Cassandra does."""
+    marker, dead = row.live, 0
+    live = marker is not None and (marker.kind == LIVE or marker.alive(now))
+    for each in row.cells.values():
+        if type(each) is Cell:
+            if each.kind == LIVE or each.alive(now):
+                live = True
+            else:
+                dead += 1
+        else:
+            alive = sum(inner.alive(now) for inner in each.cells.values())
+            live = live or alive > 0
+            dead += len(each.cells) - alive + (each.deleted is not NEVER and not alive)
+    return live, dead if dead or live else 1
+
+
 def is_live(row, now):
     """Return whether the row exists: it was inserted, or one of its cells is alive."""
-    live = row.live
-    if live is not None and (live.kind == LIVE or live.alive(now)):
-        return True
-    return any(_alive(each, now) for each in row.cells.values())
-
-
-def _alive(each, now):
-    cells = getattr(each, "cells", None)
-    return each.alive(now) if cells is None else any(inner.alive(now) for inner in cells.values())
-
-
-def tombstones(row, now):
-    """Return how many tombstones a reader of this row steps over, as Cassandra counts them."""
-    dead = 0
-    for each in row.cells.values():
-        inner = getattr(each, "cells", None)
-        if inner is None:
-            dead += not each.alive(now)
-        else:
-            dead += (each.deleted is not NEVER) + sum(not cell.alive(now) for cell in inner.values())
-    if not dead and not is_live(row, now):
-        return 1
-    return dead
+    return inspect(row, now)[0]
 
 
 def reader(table, column):
@@ -85,7 +80,7 @@ def reader(table, column):
 
 def is_complex(column):
     """Return whether the column is stored as many cells."""
-    return column.type.multicell or column.type.cql_name == "counter"
+    return column.type.is_multicell or column.type.cql_name == "counter"
 
 
 def _source(column):

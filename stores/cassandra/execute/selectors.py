@@ -22,9 +22,9 @@ def _field(compiler, node, receiver, selecting):
     inner = compiler.compile(node.selector, None, selecting)
     if inner.type.kind != "udt":
         raise InvalidRequest(f"Invalid field selection: {node.selector} of type {inner.type} is not a user type")
-    if node.field not in inner.type.field_names:
+    if node.field not in inner.type.names:
         raise InvalidRequest(f"{node.selector} of type {inner.type} has no field {node.field}")
-    place, unpack, evaluate = inner.type.field_names.index(node.field), inner.type.unpack, inner.evaluate
+    place, unpack, evaluate = inner.type.names.index(node.field), inner.type.unpack, inner.evaluate
 
     def field(env):
         value = evaluate(env)
@@ -84,7 +84,7 @@ def _slice(compiler, node, receiver, selecting):
             key = sort_key(item[0] if is_map else item)
             if (low is None or key >= low) and (high is None or key <= high):
                 kept.append(item)
-        return type_.pack(kept) if kept or not type_.multicell else None
+        return type_.pack(kept) if kept or not type_.is_multicell else None
 
     return Expression(type_, part, inner.aggregate)
 
@@ -136,9 +136,9 @@ def _latest(cells, time_of):
 def _path(compiler, selector, column):
     """Return the function that gives the path of one element or field, or None when the selector means many."""
     if isinstance(selector, nodes.FieldOf) and column.type.kind == "udt":
-        if selector.field not in column.type.field_names:
+        if selector.field not in column.type.names:
             raise InvalidRequest(f"{selector.selector} of type {column.type} has no field {selector.field}")
-        path = field_path(column.type.field_names.index(selector.field))
+        path = field_path(column.type.names.index(selector.field))
         return lambda env: path
     if isinstance(selector, nodes.ElementOf):
         return compiler.compile(selector.key, Receiver(f"key({column.name})", column.type.elements[0])).evaluate

@@ -31,12 +31,12 @@ class Expression(NamedTuple):
 class Env:
     """What an expression is evaluated with: the bound values, and when selecting the row or group of rows."""
 
-    __slots__ = ("group", "now", "options", "row", "values")
+    __slots__ = ("group", "moment", "now", "row", "values")
 
-    def __init__(self, values, options, now):
+    def __init__(self, values, moment, now=None):
         self.values = values
-        self.options = options
-        self.now = now  # seconds
+        self.moment = moment  # seconds, with a fraction
+        self.now = int(moment) if now is None else now
         self.row = None
         self.group = None
 
@@ -266,13 +266,13 @@ def _fits(compiler, selecting):
 
 def _applied(function, arguments):
     evaluates = [each.evaluate for each in arguments]
-    call = function.call
+    call, needs_now = function.call, getattr(function, "needs_now", False)
 
     def evaluate(env):
         values = [each(env) for each in evaluates]
         if UNSET in values:
             raise InvalidRequest(f"Invalid unset value for argument in call to function {function.name.rpartition('.')[2]}")
-        return call(*values)
+        return call(env.moment, *values) if needs_now else call(*values)
 
     return evaluate
 
