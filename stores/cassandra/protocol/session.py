@@ -39,15 +39,14 @@ class Messages:
 
     def feed(self, data):
         """Return the complete messages; the last may be a Malformed."""
-        found = []
-        for frame in self._frames.feed(data):
-            if not isinstance(frame, Malformed):
-                try:
-                    frame = Message(frame, messages.decode(frame))
-                except errors.ProtocolException as error:
-                    frame = Malformed(error.message, frame.version, frame.stream)
-            found.append(frame)
-        return found
+        return [frame if isinstance(frame, Malformed) else _message(frame) for frame in self._frames.feed(data)]
+
+
+def _message(frame):
+    try:
+        return Message(frame, messages.decode(frame))
+    except errors.ProtocolException as error:
+        return Malformed(error.message, frame.version, frame.stream)
 
 
 class CqlSession(Session):
