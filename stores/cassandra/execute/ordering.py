@@ -62,9 +62,13 @@ class Ordering:
 
         self._nearest = nearest
 
+    @property
+    def by_vector(self):
+        return self._nearest is not None
+
     def arranged(self, views, env, limit):
         """Return the RowViews in their order."""
-        if self._nearest is not None:
+        if self.by_vector:
             shown = "NO LIMIT" if limit is None else limit
             refuse(limit is None or limit > MOST_NEIGHBOURS,
                    f"Use of ANN OF in an ORDER BY clause requires a LIMIT that is not greater than {MOST_NEIGHBOURS}. "

@@ -121,7 +121,8 @@ class SelectPlan:
         state = PageEnd.decode(options.paging_state) if options.paging_state else None
         limit = self._limit(env) if state is None else state.left
         scan = Scan(self, env, context, state)
-        page = options.page_size if options.page_size > 0 else None
+        # The nearest vectors come all at once.
+        page = options.page_size if options.page_size > 0 and not self.ordering.by_vector else None
         refuse(page and self.restrictions.among_keys and self.ordering.by_columns,
                "Cannot page queries with both ORDER BY and a IN restriction on the partition key; you must either remove the "
                "ORDER BY or the IN and sort client side, or disable paging for this query")  # fmt: skip
