@@ -127,3 +127,16 @@ class ListPermissions(Statement):
     resource: str | None = None
     role: str | None = None
     recursive: bool = True
+
+
+@statement
+class AddIdentity(Statement):
+    identity: str
+    role: str
+    if_not_exists: bool = False
+
+
+@statement
+class DropIdentity(Statement):
+    identity: str
+    if_exists: bool = False
