@@ -7,6 +7,7 @@ from stores.cassandra.errors import FunctionFailure, InvalidRequest
 from stores.cassandra.functions.arithmetic import INTEGERS, NUMBERS, number
 from stores.cassandra.functions.registry import Function, maker, register, strict
 from stores.cassandra.functions.times import convert_time
+from stores.cassandra.murmur3 import token_of
 from stores.cassandra.types import (
     ASCII,
     BIGINT,
@@ -159,8 +160,6 @@ def _from_json(call):
 
 @maker("token")
 def _token(call):
-    from stores.cassandra.murmur3 import token_of
-
     if call.table is None:
         raise InvalidRequest("No receiver table has been specified for function system.token")
     types = tuple(column.type for column in call.table.partition_key)
