@@ -84,8 +84,10 @@ def _counter(compiler, column, node):
     name = column.name
     if isinstance(node, cql.DeleteColumn):
         return lambda cells, write: delete_value(cells, write, column)
-    refuse(not isinstance(node, cql.AddToColumn | cql.SubtractFromColumn),
-           f"Cannot set the value of counter column {name} (counters can only be incremented/decremented, not set)")  # fmt: skip
+    refuse(
+        not isinstance(node, cql.AddToColumn | cql.SubtractFromColumn),
+        f"Cannot set the value of counter column {name} (counters can only be incremented/decremented, not set)",
+    )
     evaluate = compiler.value(node.value, name, BIGINT)
     sign = 1 if isinstance(node, cql.AddToColumn) else -1
 

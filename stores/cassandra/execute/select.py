@@ -39,8 +39,10 @@ class SelectPlan:
             self._check_distinct(used)
         self.grouping = Grouping(compiler, statement, self.restrictions) if statement.group_by else None
         self.is_grouped = aggregate or self.grouping is not None
-        refuse(aggregate and self.grouping is None and statement.per_partition_limit,
-               "PER PARTITION LIMIT is not allowed with aggregate queries.")  # fmt: skip
+        refuse(
+            aggregate and self.grouping is None and statement.per_partition_limit,
+            "PER PARTITION LIMIT is not allowed with aggregate queries.",
+        )
         self.ordering = Ordering(compiler, statement, self.restrictions)
         self._select = selector(self.restrictions)
         self._limit = self._limiter(statement.limit, "[limit]", "LIMIT")
@@ -75,12 +77,15 @@ class SelectPlan:
     def _check_distinct(self, used):
         refuse(self.statement.per_partition_limit, "PER PARTITION LIMIT is not allowed with SELECT DISTINCT queries")
         restricted = self.restrictions.restricted
-        refuse(any(column.name in restricted for column in (*self.table.clustering, *self.table.regular)),
-               "SELECT DISTINCT with WHERE clause only supports restriction by partition key and/or static columns.")  # fmt: skip
+        refuse(
+            any(column.name in restricted for column in (*self.table.clustering, *self.table.regular)),
+            "SELECT DISTINCT with WHERE clause only supports restriction by partition key and/or static columns.",
+        )
         for column in sorted(used, key=lambda column: column.name):
-            refuse(column.kind not in (PARTITION_KEY, STATIC),
-                   "SELECT DISTINCT queries must only request partition key columns and/or static columns "
-                   f"(not {column.name})")  # fmt: skip
+            refuse(
+                column.kind not in (PARTITION_KEY, STATIC),
+                f"SELECT DISTINCT queries must only request partition key columns and/or static columns (not {column.name})",
+            )
         for column in self.table.partition_key if self.restrictions.key_range else ():
             refuse(column not in used, f"SELECT DISTINCT queries must request all the partition key columns (missing {column.name})")
 
@@ -121,10 +126,13 @@ class SelectPlan:
         state = PageEnd.decode(options.paging_state) if options.paging_state else None
         limit = self._limit(env) if state is None else state.left
         scan = Scan(self, env, context, state)
-        page = options.page_size if options.page_size > 0 else None
-        refuse(page and self.restrictions.among_keys and self.ordering.by_columns,
-               "Cannot page queries with both ORDER BY and a IN restriction on the partition key; you must either remove the "
-               "ORDER BY or the IN and sort client side, or disable paging for this query")  # fmt: skip
+        # The nearest vectors come all at once.
+        page = options.page_size if options.page_size > 0 and not self.ordering.by_vector else None
+        refuse(
+            page and self.restrictions.among_keys and self.ordering.by_columns,
+            "Cannot page queries with both ORDER BY and a IN restriction on the partition key; you must either remove the "
+            "ORDER BY or the IN and sort client side, or disable paging for this query",
+        )
         if self.is_grouped:
             self._warn_of_aggregation(context)
         if limit == 0:

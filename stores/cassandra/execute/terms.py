@@ -13,6 +13,7 @@ from stores.cassandra.errors import InvalidRequest
 from stores.cassandra.execute.kinds import BIGINT, INT, VARINT, native
 from stores.cassandra.results import UNSET, BindColumn
 
+
 class Receiver(NamedTuple):
     """What a value is for: the name that messages quote, and its type."""
 
@@ -222,8 +223,10 @@ def _operand_types(compiler, node, receiver, selecting):
         right = left
     left, right = left or right or wanted, right or left or wanted
     if left is None:
-        raise InvalidRequest(f"Ambiguous '{node.operator}' operation with args {node.left} and {node.right}: use type hint to "
-                             "disambiguate, example '(int) ?'")  # fmt: skip
+        raise InvalidRequest(
+            f"Ambiguous '{node.operator}' operation with args {node.left} and {node.right}: use type hint to "
+            "disambiguate, example '(int) ?'"
+        )
     return left, right
 
 
@@ -231,13 +234,21 @@ def _operand_types(compiler, node, receiver, selecting):
 def _call(compiler, node, receiver, selecting):
     given = [_argument_type(compiler, node, each, selecting) for each in node.arguments]
     wanted = receiver.type if receiver else None
-    function = functions.find(node.name, given, receiver=wanted, arguments=node.arguments, fits=_fits(compiler, selecting),
-                              table=compiler.table, selecting=selecting)  # fmt: skip
+    function = functions.find(
+        node.name,
+        given,
+        receiver=wanted,
+        arguments=node.arguments,
+        fits=_fits(compiler, selecting),
+        table=compiler.table,
+        selecting=selecting,
+    )
     if function.aggregate and not selecting:
         raise InvalidRequest("Aggregation function are not supported in the where clause")
     if wanted is not None and not assignable(wanted, function.return_type):
         raise InvalidRequest(
-            f"Type error: cannot assign result of function {function.name} (type {function.return_type}) to {receiver.name} (type {wanted})"
+            f"Type error: cannot assign result of function {function.name} (type {function.return_type}) "
+            f"to {receiver.name} (type {wanted})"
         )
     arguments = []
     for i, each in enumerate(node.arguments):
@@ -283,10 +294,11 @@ def _aggregated(function, arguments):
     def evaluate(env):
         if not arguments:
             return function.call(env.group)
-        row, values = env.row, []
-        for env.row in env.group:
+        first, values = env.row, []
+        for row in env.group:
+            env.row = row
             values.append(arguments[0].evaluate(env))
-        env.row = row
+        env.row = first
         return function.call(values)
 
     return evaluate
