@@ -12,10 +12,10 @@ from stores.cassandra.engine import Engine
 from stores.cassandra.protocol import messages
 from stores.cassandra.protocol.session import CqlSession
 from stores.cassandra.record import CqlLog
-from stores.cassandra.results import Consistency, Options
-from stores.cassandra.ring import DATACENTER, RACK, RELEASE, Ring
+from stores.cassandra.results import Consistency, Options, SchemaChange
+from stores.cassandra.ring import DATACENTER, RACK, Ring
 from stores.cassandra.schema import SYSTEM, Schema
-from stores.cassandra.store import Store
+from stores.cassandra.system import RELEASE
 from stores.wire import HOST, Front
 
 KEYSPACE = "course"
@@ -81,12 +81,11 @@ class EmbeddedCassandra(CassandraServer):
 
     def _found(self):
         """Make the engines, which know each other, and the course's keyspace."""
-        shared = Store(self.clock)
         for node, (host, port) in zip(self.nodes, self.front.addresses, strict=True):
             node.host, node.port = host, port
-            node.engine = Engine(self.clock, Coordinator(node, self._ring, self._schema), self._schema, shared)
+            node.engine = Engine(self.clock, Coordinator(node, self._ring, self._schema), self._schema)
         for node in self.nodes:
-            node.engine.describe_ring(_local(node), [_peer(other) for other in self.nodes if other is not node])
+            node.engine.describe_ring(_about(node), [_about(other) for other in self.nodes if other is not node])
         self._create_keyspace()
 
     def _create_keyspace(self):
@@ -101,11 +100,12 @@ class EmbeddedCassandra(CassandraServer):
         for node in self.nodes:
             node.hints.clear()
             node.restore()
-        for name in [name for name in self._schema.keyspaces if name not in SYSTEM]:
-            self.announce(self._ddl(f'DROP KEYSPACE "{name}"'))
-        self.announce(self._create_keyspace())
+        dropped = [name for name in self._schema.keyspaces if name not in SYSTEM]
         for node in self.nodes:
-            node.hints.clear()
+            node.engine.reset()
+        for name in dropped:
+            self.announce(SchemaChange("DROPPED", "KEYSPACE", name))
+        self.announce(self._create_keyspace())
 
     def _change(self, node, change):
         """Change a node's state, open or close its port, and tell clients what their nodes think."""
@@ -153,44 +153,15 @@ def exists(host):
     return True
 
 
-def _local(node):
-    return {
-        **_about(node),
-        "key": "local",
-        "bootstrapped": "COMPLETED",
-        "broadcast_address": node.host,
-        "broadcast_port": 7000,
-        "cluster_name": "course",
-        "cql_version": "3.4.7",
-        "gossip_generation": 1,
-        "listen_address": node.host,
-        "listen_port": 7000,
-        "native_protocol_version": "5",
-        "partitioner": "org.apache.cassandra.dht.Murmur3Partitioner",
-        "rpc_address": node.host,
-        "rpc_port": node.port,
-    }
-
-
-def _peer(node):
-    """Return what system.peers and system.peers_v2 say about a node, in one."""
-    return {
-        **_about(node),
-        "peer": node.host,
-        "peer_port": 7000 + node.number if node.host == HOST else 7000,
-        "preferred_ip": None,
-        "preferred_port": None,
-        "rpc_address": node.host,
-        "native_address": node.host,
-        "native_port": node.port,
-    }
-
-
 def _about(node):
+    """Return what system.local and system.peers say about a node."""
     return {
+        "address": node.host,
+        "port": node.port,
+        "storage_port": 7000 + node.number if node.host == HOST else 7000,
+        "cluster_name": KEYSPACE,
         "data_center": DATACENTER,
         "rack": RACK,
         "host_id": node.id,
-        "release_version": RELEASE,
         "tokens": {str(token) for token in node.tokens},
     }

@@ -11,7 +11,6 @@ from stores.cassandra.murmur3 import MIN_TOKEN
 from stores.cassandra.store import Store
 
 DATACENTER, RACK = "datacenter1", "rack1"
-RELEASE = "5.0.6"
 
 
 class Node:
@@ -30,6 +29,7 @@ class Node:
         self.id = uuid.uuid3(uuid.NAMESPACE_OID, f"node {number}")  # the same in every run
         self.store = Store(clock, name=self.id.bytes)
         self.engine = None
+        self.shown = {}  # id of a prepared statement: id of the columns that its clients know
         self.hints = []  # (node, mutation): what this node keeps for others
         self.down_since = None  # seconds
         self.running = True

@@ -3,10 +3,10 @@
 Every request's decoder and every response's encoder takes the protocol's version: 3, 4 and 5 differ in details.
 """
 
-import hashlib
 from dataclasses import dataclass, field
 
 from stores.cassandra import errors
+from stores.cassandra.cql.statements import Select
 from stores.cassandra.protocol import codec
 from stores.cassandra.protocol.codec import Reader
 from stores.cassandra.protocol.frames import CUSTOM_PAYLOAD, REQUEST_OPCODES, RESPONSE_OPCODES
@@ -187,14 +187,15 @@ _DECODERS = {
 # Responses.
 
 
-def result(outcome, version, options, known_metadata=None):
+def result(outcome, version, skip_metadata=False, changed_metadata=None):
     """Return the body of RESULT for what the engine returned.
 
-    `known_metadata` is the id of the columns that the client of an EXECUTE in version 5 has; None for a QUERY.
+    The columns are left out when the client knows them; `changed_metadata` is their new id if it knows others.
     """
     match outcome:
         case Rows():
-            return _rows(outcome, version, options, known_metadata)
+            metadata = _metadata(outcome.columns, version, outcome.paging_state, skip_metadata, changed_metadata)
+            return codec.int_(ROWS) + metadata + codec.int_(len(outcome.rows)) + codec.rows(outcome.rows)
         case SetKeyspace():
             return codec.int_(SET_KEYSPACE) + codec.string(outcome.keyspace)
         case SchemaChange():
@@ -202,35 +203,20 @@ def result(outcome, version, options, known_metadata=None):
     return codec.int_(VOID)
 
 
-def _rows(outcome, version, options, known_metadata):
-    changed = None
-    skip = options.skip_metadata
-    if version >= 5 and known_metadata is not None:
-        current = metadata_id(outcome.columns)
-        if current != known_metadata:
-            changed, skip = current, False
-    metadata = _metadata(outcome.columns, version, outcome.paging_state, skip, changed)
-    return codec.int_(ROWS) + metadata + codec.int_(len(outcome.rows)) + codec.rows(outcome.rows)
-
-
 def prepared(statement, version):
-    """Return the body of RESULT for a prepared statement."""
+    """Return the body of RESULT for a prepared statement. Only a SELECT says what columns it will return."""
+    columns = statement.result_columns if isinstance(statement.statement, Select) else ()
     parts = [codec.int_(PREPARED), codec.short_bytes(statement.id)]
     if version >= 5:
-        parts.append(codec.short_bytes(metadata_id(statement.result_columns)))
+        parts.append(codec.short_bytes(statement.result_id))
     one_table = _one_table(statement.bind_columns)
     parts += (codec.int_(GLOBAL_TABLE if one_table else 0), codec.int_(len(statement.bind_columns)))
     if version >= 4:
         parts.append(codec.int_(len(statement.pk_indexes)))
         parts += [codec.short(index) for index in statement.pk_indexes]
     parts.append(_columns(statement.bind_columns, version, one_table))
-    parts.append(_metadata(statement.result_columns, version, skip=not statement.result_columns))
+    parts.append(_metadata(columns, version, skip=not columns))
     return b"".join(parts)
-
-
-def metadata_id(columns):
-    """Return the id of a result's columns: it changes whenever they do."""
-    return hashlib.md5(_columns(columns, 5, one_table=False)).digest()
 
 
 def _metadata(columns, version, paging_state=None, skip=False, changed=None):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from stores.base import Command
 from stores.cassandra import errors
+from stores.cassandra.cql.statements import Select
 from stores.cassandra.protocol import messages, segments
 from stores.cassandra.protocol.frames import NAMES, TRACING, WARNING, Frame, Frames, Malformed, compressed
 from stores.cassandra.record import Statement
@@ -176,6 +177,7 @@ class CqlSession(Session):
                 raise errors.ProtocolException("Unexpected message AUTH_RESPONSE: no authentication is required")
             case messages.Prepare(text=text, keyspace=keyspace):
                 prepared = self.node.engine.prepare(text, keyspace or self.keyspace)
+                self.node.shown[prepared.id] = prepared.result_id
                 return "RESULT", messages.prepared(prepared, frame.version), 0
         return self._result(message)
 
@@ -185,17 +187,17 @@ class CqlSession(Session):
         if frame.flags & TRACING:
             options.tracing = Trace(uuid.uuid1(), self._client)
         outcome = self._execute(request, request.parameters.keyspace or self.keyspace, options)
-        known = None
+        skip, changed = False, None
         match outcome:
             case SetKeyspace(keyspace=keyspace):
                 self.keyspace = keyspace
             case SchemaChange():
                 self.cluster.announce(outcome)
             case Rows() if isinstance(request, messages.Execute):
-                known = request.metadata_id
+                skip, changed = self._known_columns(request)
         if message.command is not None and self.front.logs:
             self._note(message.command, options, outcome)
-        flags, body = 0, messages.result(outcome, frame.version, options, known)
+        flags, body = 0, messages.result(outcome, frame.version, skip, changed)
         if outcome.warnings and frame.version >= 4:
             flags |= WARNING
             body = messages.codec.string_list(outcome.warnings) + body
@@ -214,6 +216,17 @@ class CqlSession(Session):
                 return engine.execute(prepared, request.parameters.values, keyspace=keyspace, options=options)
         entries = [(part if isinstance(part, str) else engine.prepared(part), values) for part, values in request.entries]
         return engine.batch(request.batch_kind, entries, keyspace=keyspace, options=options)
+
+    def _known_columns(self, request):
+        """Return whether the client knows the columns of this result, and the columns' id if it must learn others."""
+        prepared = self.node.engine.prepared(request.id)
+        if not isinstance(prepared.statement, Select):  # a transaction's columns depend on its outcome
+            return False, None
+        if request.metadata_id is None:  # before version 5 the client knows what it was shown when it prepared
+            return request.parameters.options.skip_metadata and self.node.shown.get(request.id) == prepared.result_id, None
+        if request.metadata_id != prepared.result_id:
+            return False, prepared.result_id
+        return request.parameters.options.skip_metadata, None
 
     def _note(self, command, options, outcome):
         facts = outcome.facts
