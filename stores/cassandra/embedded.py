@@ -39,13 +39,14 @@ class CassandraServer(Server):
 class EmbeddedCassandra(CassandraServer):
     """A Cassandra in this process. `nodes` are its nodes: see ring.Node for stop(), cut_off() and restore()."""
 
-    def __init__(self, nodes=1, replication=None):
+    def __init__(self, nodes=1, replication=None, materialized_views=False):
         if not (isinstance(nodes, int) and 1 <= nodes <= MAX_NODES):
             raise ValueError(f"a ring has 1 to {MAX_NODES} nodes: expected nodes in that range, found {nodes!r}")
         self.replication = min(nodes, 3) if replication is None else replication
         self.timeout = TIMEOUT
         clock = Clock()
         self._schema = Schema(clock)
+        self._schema.views_enabled = materialized_views
         self._ring = Ring(nodes, clock)
         self._ring.changed = self._change
         front = Front(lambda front: CqlSession(front, self), hosts(nodes))
