@@ -25,7 +25,9 @@ class Session:
         columns = prepared.bind_columns
         if not isinstance(values, dict):
             values = [
-                value if value is None or isinstance(value, bytes) or not hasattr(column.type, "serialize") else self._raw(column, value)
+                value
+                if value is None or isinstance(value, bytes) or not hasattr(column.type, "serialize")
+                else self._raw(column, value)
                 for column, value in zip(columns, values, strict=True)
             ]
         return self.engine.execute(prepared, values, keyspace=self.keyspace, options=Options(**options))
@@ -66,5 +68,6 @@ def rows_of(result):
         return []
     types = [column.type for column in result.columns]
     return [
-        tuple(None if value is None else type_.deserialize(value) for type_, value in zip(types, row, strict=True)) for row in result.rows
+        tuple(None if value is None else type_.deserialize(value) for type_, value in zip(types, row, strict=True))
+        for row in result.rows
     ]

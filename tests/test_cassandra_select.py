@@ -1,9 +1,9 @@
 """SELECT: keys, slices, filters, order, limits, groups, paging; and what is refused, in Cassandra's words."""
 
 import pytest
+from cassandra_engine import Session
 
 from stores.cassandra.restrictions import ALLOW_FILTERING
-from cassandra_engine import Session
 
 
 @pytest.fixture
@@ -130,7 +130,9 @@ def test_static_columns(cql):
     assert cql("SELECT s FROM s WHERE k = 1") == [("both",)]
     cql("DELETE s FROM s WHERE k = 1")
     assert cql("SELECT * FROM s") == []
-    assert cql.error("SELECT s FROM s WHERE k = 1 AND c = 5") == "Cannot restrict clustering columns when selecting only static columns"
+    assert (
+        cql.error("SELECT s FROM s WHERE k = 1 AND c = 5") == "Cannot restrict clustering columns when selecting only static columns"
+    )
 
 
 def test_rows_without_values(cql):
@@ -161,13 +163,13 @@ def test_json(cql):
     cql('CREATE TABLE j (k int PRIMARY KEY, "Big" text, l list<int>, m map<int, text>)')
     cql("INSERT INTO j JSON ?", '{"k": 1, "\\"Big\\"": "x", "l": [1, 2], "m": {"1": "one"}}')
     assert cql("SELECT JSON * FROM j") == [('{"k": 1, "\\"Big\\"": "x", "l": [1, 2], "m": {"1": "one"}}',)]
-    cql("INSERT INTO j JSON '{\"k\": 1, \"l\": [3]}' DEFAULT UNSET")
+    cql('INSERT INTO j JSON \'{"k": 1, "l": [3]}\' DEFAULT UNSET')
     assert cql('SELECT "Big", l FROM j') == [("x", [3])]
     cql("INSERT INTO j JSON '{\"k\": 1}'")
     assert cql("SELECT * FROM j") == [(1, None, None, None)]
-    assert cql.error("INSERT INTO j JSON '{\"k\": 1, \"zz\": 2}'") == "JSON values map contains unrecognized column: zz"
+    assert cql.error('INSERT INTO j JSON \'{"k": 1, "zz": 2}\'') == "JSON values map contains unrecognized column: zz"
     assert cql.error("INSERT INTO j JSON 'null'") == "Got null for INSERT JSON values"
-    assert cql.error("INSERT INTO j JSON '{\"k\": \"x\"}'").startswith("Error decoding JSON value for k: ")
+    assert cql.error('INSERT INTO j JSON \'{"k": "x"}\'').startswith("Error decoding JSON value for k: ")
 
 
 ORDER_NEEDS_KEY = "ORDER BY is only supported when the partition key is restricted by an EQ or an IN."
