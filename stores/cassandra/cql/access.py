@@ -19,7 +19,7 @@ from stores.cassandra.cql.administration import (
     RevokeRole,
 )
 from stores.cassandra.cql.ddl import Definition
-from stores.cassandra.cql.nodes import Name
+from stores.cassandra.cql.nodes import RESERVED, Name
 from stores.cassandra.cql.statements import Describe
 from stores.cassandra.errors import SyntaxException
 
@@ -49,9 +49,8 @@ class Access(Definition):
             self.take("full")
             self.expect("schema")
             return Describe("schema", full=key == "full")
-        only = key == "only" and following in ("keyspace", "schema") and self.take("only")
-        if self.key in ("keyspace", "schema"):
-            self.at += 1
+        only = key == "only" and following == "keyspace" and self.take("only")
+        if self.take("keyspace"):
             name = Name(None, self.keyspace_name()) if self.is_name(self.at) else None
             return Describe("keyspace", name, only=only)
         if self.take_words("materialized", "view"):
@@ -63,10 +62,15 @@ class Access(Definition):
             (("function",), "function", self.function_name),
             (("aggregate",), "aggregate", self.function_name),
         ):
-            if self.key in words and (self.is_name(self.at + 1) or self.peek() == "token"):
+            # words that may be names mean the kind of thing only before a name
+            if self.key in words and (self.key in RESERVED or self.is_name(self.at + 1) or self.peek() == "token"):
                 self.at += 1
                 return Describe(what, read())
-        return Describe("element", self.qualified())
+        element = self.identifier()
+        if self.take("."):
+            return Describe("element", Name(element, self.identifier()))
+        self.check_follows(("<end>", ";", "with"))
+        return Describe("element", Name(None, element))
 
     # --- functions, aggregates, triggers ---
 
@@ -251,14 +255,15 @@ class Access(Definition):
             role = self._role_name() if self.take("of") else None
             return ListRoles(role, not self.take("norecursive"))
         if not self._at_permissions():
-            self.fail()
+            self.fail(marked=0)
         permissions = self._permissions()
         resource = self._resource() if self.take("on") else None
         role = self._role_name() if self.take("of") else None
         return ListPermissions(permissions, resource, role, not self.take("norecursive"))
 
     def _at_permissions(self):
-        return self.key == "all" or (self.key in _PERMISSIONS and self.peek() in (",", "on", "of", "permission", ";", "<end>"))
+        follows = self.peek() in (",", "on", "of", "permission", "permissions", ";", "<end>")
+        return (self.key in _PERMISSIONS and (self.key in RESERVED or follows)) or (self.key == "all" and follows)
 
     def _permissions_on_resource(self):
         permissions = self._permissions()

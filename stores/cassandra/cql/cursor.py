@@ -18,8 +18,24 @@ NATIVE_TYPES = frozenset(
     varchar varint timeuuid date time""".split()
 )
 _RESERVED_TYPE_NAMES = frozenset("byte complex enum date interval macaddr bitstring".split())
+# Words of the grammar that may be names all the same; only these may be the value of an option without quotes.
+UNRESERVED = NATIVE_TYPES | frozenset(
+    """access aggregate aggregates all ann as called cast cidrs cluster clustering compact contains count custom datacenters default
+    distinct exists filtering finalfunc frozen function functions group hashed identity initcond input internals json key keys
+    keyspaces language like list login map masked maxwritetime mbean mbeans nologin nosuperuser only options partition password per
+    permission permissions replace returns role roles select_masked sfunc static storage stype superuser superusers tables trigger ttl
+    tuple type types unmask unset user users values vector writetime""".split()
+)
+# What may follow a name of a table, and a name of a type. Cassandra's parser looks that far before it takes a name, and its
+# messages tell of it: "no viable alternative at input 'u' (SELECT a FROM [t] u)".
+_AFTER_TABLE = frozenset(
+    """<end> ; ( . where group order per limit allow json using set as primary alter add drop rename with to from of
+    norecursive""".split()
+)
+_AFTER_TYPE = frozenset("<end> ; ) , > static masked primary sfunc stype finalfunc initcond language".split())
+_AFTER_INDEX = frozenset("<end> ; ,".split())
 # Words that stand for one and the same token of Cassandra's grammar.
-_SYNONYMS = {"table": "COLUMNFAMILY", "columnfamily": "COLUMNFAMILY", "schema": "KEYSPACE"}
+_SYNONYMS = {"table": "COLUMNFAMILY", "columnfamily": "COLUMNFAMILY"}
 
 
 class Cursor:
@@ -30,13 +46,23 @@ class Cursor:
         self.keys = self.tokens.keys
         self.texts = self.tokens.texts
         self.at = 0
+        self.looked_at = -1  # the token up to which Cassandra's parser would have looked ahead
         self.markers = []
 
     # --- refusals ---
 
-    def fail(self, expected="", quoted_from=None):
-        """Raise the SyntaxException for the token here; `expected` where only one token could stand here."""
-        raise self.tokens.unexpected(self.at, expected, quoted_from)
+    def fail(self, expected="", marked=None):
+        """Raise the SyntaxException for the token here.
+
+        `expected` is given where only one token could stand here; `marked` is the token that the snippet marks, if not this.
+        """
+        raise self.tokens.unexpected(self.at, expected, marked, self.at == self.looked_at)
+
+    def check_follows(self, allowed):
+        """Refuse the token here, marking the one before, unless it may follow that one."""
+        if self.keys[self.at] not in allowed:
+            self.fail(marked=self.at - 1)
+        self.looked_at = self.at
 
     # --- single tokens ---
 
@@ -122,6 +148,7 @@ class Cursor:
         first = self._unbound(what if self.peek() != "." else "keyspace")
         if self.take("."):
             return Name(first, self._unbound(what))
+        self.check_follows(_AFTER_INDEX if what == "index" else _AFTER_TABLE)
         return Name(None, first)
 
     def keyspace_name(self):
@@ -141,7 +168,8 @@ class Cursor:
         if self.texts[self.at] in _RESERVED_TYPE_NAMES and self.key != "<name>":
             raise SyntaxException(f"Invalid (reserved) user type name {self.texts[self.at]}")
         if self.key in NATIVE_TYPES:
-            self.fail()
+            self.at += 1
+            self.expect(".")  # it could only be a keyspace
         return Name(keyspace, self.identifier())
 
     def if_exists(self):
@@ -179,6 +207,7 @@ class Cursor:
         key = self.keys[self.at]
         if key in NATIVE_TYPES:
             self.at += 1
+            self.check_follows(_AFTER_TYPE)
             return NativeTypeName("text" if key == "varchar" else key)
         if key == "<string>":
             self.at += 1

@@ -1,5 +1,6 @@
 """The parser's chapter on data definition: keyspaces, tables, user types, indexes, materialized views, TRUNCATE, USE."""
 
+from stores.cassandra.cql.cursor import UNRESERVED
 from stores.cassandra.cql.definitions import (
     AddColumns,
     AddField,
@@ -35,7 +36,6 @@ from stores.cassandra.cql.nodes import BindMarker, Constant, FunctionCall, Name
 from stores.cassandra.errors import InvalidRequest, SyntaxException
 
 _TABLE_WORDS = ("table", "columnfamily")
-_KEYSPACE_WORDS = ("keyspace", "schema")
 
 
 class Definition(Manipulation):
@@ -47,7 +47,7 @@ class Definition(Manipulation):
 
     def truncate(self):
         self.expect("truncate")
-        if self.key in _TABLE_WORDS and self.peek() not in (";", ".", "<end>"):
+        if self.key in _TABLE_WORDS:
             self.at += 1
         return Truncate(self.qualified())
 
@@ -62,15 +62,19 @@ class Definition(Manipulation):
         return properties
 
     def _property(self, properties):
+        start = self.at
         name = self.identifier()
-        self.expect("=")
-        if self.key == "{":
+        if not self.take("="):
+            self.fail(marked=start)
+        constant = self.constant()
+        if constant is not None:
+            value = constant.text
+        elif self.key == "{":
             value = self._property_map()
+        elif self.key in UNRESERVED:
+            value = self.identifier()
         else:
-            constant = self.constant()
-            if constant is None and (self.key == "<name>" or not self.is_name(self.at)):
-                self.fail()
-            value = self.identifier() if constant is None else constant.text
+            self.fail(marked=start)
         if name in properties:
             raise SyntaxException(f"Multiple definitions for property '{name}'")
         properties[name] = value
@@ -117,7 +121,7 @@ class Definition(Manipulation):
         self.expect("(")
         self._table_item(table, columns, keys)
         while self.take(","):
-            if self.key not in (",", ")"):
+            if self.is_name(self.at) or self.key == "primary":
                 self._table_item(table, columns, keys)
         self.expect(")")
         partition_key, clustering_columns = keys[0] if keys else ((), ())
@@ -204,7 +208,7 @@ class Definition(Manipulation):
             return self._alter_column()
         if self.take("add"):
             if_not_exists = self.if_not_exists()
-            columns = self.enclosed(self._column_definition) if self.key == "(" else self.listed(self._column_definition)
+            columns = self.enclosed(self._column_definition) if self.key == "(" else (self._column_definition(),)
             return AddColumns(columns, if_not_exists)
         if self.take("drop"):
             return self._drop_columns()
@@ -232,7 +236,7 @@ class Definition(Manipulation):
             self.at += 2
             return DropCompactStorage()
         if_exists = self.if_exists()
-        columns = self.enclosed(self.identifier) if self.key == "(" else self.listed(self.identifier)
+        columns = self.enclosed(self.identifier) if self.key == "(" else (self.identifier(),)
         timestamp = None
         if self.take("using"):
             self.expect("timestamp")
@@ -261,7 +265,7 @@ class Definition(Manipulation):
         self.expect("(")
         fields = [self._field()]
         while self.take(","):
-            if self.key not in (",", ")"):
+            if self.is_name(self.at):
                 fields.append(self._field())
         self.expect(")")
         return CreateType(name, tuple(fields), if_not_exists)
@@ -307,10 +311,13 @@ class Definition(Manipulation):
     def _index_target(self):
         key = self.key
         if key in ("values", "keys", "entries", "full") and self.peek() == "(":
-            self.at += 1
-            (column,) = self.enclosed(self.column)[:1]
+            self.at += 2
+            column = self.column()
+            self.expect(")")
             return IndexTarget(column, key)
-        return IndexTarget(self.column())
+        column = self.column()
+        self.check_follows((",", ")"))
+        return IndexTarget(column)
 
     def drop_index(self):
         if_exists = self.if_exists()

@@ -123,7 +123,7 @@ class Manipulation(Selectors):
             element = self.term()
             self.expect("]")
             return ElementRelation(column, element, self._comparison(), self.term())
-        operator, value = self._operator_and_value(("like", "is"))
+        operator, value = self._operator_and_value(("like", "is"), marked=self.at - 1)
         return ColumnRelation(column, operator, value)
 
     def _relation_in_parentheses(self):
@@ -146,7 +146,9 @@ class Manipulation(Selectors):
 
     def _tuple(self):
         """Return (a, b) as TupleLiteral, or a marker that stands for it."""
-        return self.marker() or (TupleLiteral(self.enclosed(self.term)) if self.key == "(" else self.fail())
+        if self.key == "(":
+            return TupleLiteral(self.enclosed(self.term))
+        return self.marker() or self.fail(marked=self.at - 1)
 
     def _index_expression(self):
         self.at += 1
@@ -163,32 +165,32 @@ class Manipulation(Selectors):
         self.at += 1
         return key
 
-    def _operator_and_value(self, also=()):
-        """Return what follows a column: (operator, value). `also` has the words that only WHERE knows."""
+    def _operator_and_value(self, also=(), marked=None):
+        """Return what follows a column: (operator, value). `also` has the words that only WHERE knows; `marked` is for messages."""
         key = self.keys[self.at]
         if key in _COMPARISONS:
             self.at += 1
             return key, self.term()
         if key == "in":
             self.at += 1
-            return "IN", self._in_values()
+            return "IN", self._in_values(marked)
         if key == "contains":
             self.at += 1
             return "CONTAINS KEY" if self.take("key") else "CONTAINS", self.term()
         if key not in also:
-            self.fail()
+            self.fail(marked=marked)
         self.at += 1
         if key == "like":
             return "LIKE", self.term()
         self.expect("not", "null")
         return "IS NOT", Null()
 
-    def _in_values(self):
+    def _in_values(self, marked):
         marker = self.marker()
         if marker:
             return marker
         if self.key != "(":
-            self.fail()
+            self.fail(marked=marked)
         return InValues(self.arguments(self.term))
 
     def _condition(self):
@@ -306,7 +308,7 @@ class Manipulation(Selectors):
                 wanted = f"X = X {sign}<value>"
                 made = (AddToColumn if sign == "+" else SubtractFromColumn)(column, self.term())
             else:
-                self.fail()
+                self.fail(marked=self.at - 1)
             if not same:
                 raise SyntaxException(f"Only expressions of the form {wanted} are supported.")
             return made
@@ -319,7 +321,8 @@ class Manipulation(Selectors):
 
     def delete(self):
         self.expect("delete")
-        deletions = () if self.key == "from" else self.listed(self._deletion)
+        is_column = self.is_name(self.at) or self.key == "<empty name>"
+        deletions = self.listed(self._deletion) if is_column else ()
         self.expect("from")
         table = self.qualified()
         using = self._using(ttl_allowed=False)
@@ -336,6 +339,7 @@ class Manipulation(Selectors):
             return DeleteElement(column, key)
         if self.take("."):
             return DeleteField(column, self.identifier())
+        self.check_follows((",", "from"))
         return DeleteColumn(column)
 
     # --- BATCH ---

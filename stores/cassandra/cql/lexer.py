@@ -14,7 +14,7 @@ _TIME = r"T(?:\d+H(?:\d+M)?(?:\d+S)?|\d+M(?:\d+S)?|\d+S)"
 _TOKEN = re.compile(
     rf"""
       (?P<hidden> [ \t\r\n]+ | (?:--|//)[^\r\n]* | /\*.*?\*/ )
-    | (?P<word> [A-Za-z][A-Za-z0-9_]* (?![A-Za-z0-9_-]|\() )      # most words end here; the others are looked at below
+    | (?P<word> (?!PT?\d) [A-Za-z][A-Za-z0-9_]* (?![A-Za-z0-9_-]|\() )      # most words end here; the others are looked at below
     | (?P<mark> [(),?=;*] )
     | (?P<string> '(?:[^']|'')*' | \$\$.*?\$\$ )
     | (?P<uuid> [0-9a-fA-F]{{8}}-[0-9a-fA-F]{{4}}-[0-9a-fA-F]{{4}}-[0-9a-fA-F]{{4}}-[0-9a-fA-F]{{12}} )
@@ -68,7 +68,7 @@ class Tokens:
                 text = text[2:-2] if text[0] == "$" else text[1:-1].replace("''", "'")
             elif kind == "name":
                 key = "<name>" if len(text) > 2 else "<empty name>"
-                text = text[1:-1].replace('""', '"')
+                text = text[1:-1].replace('""', '"') or text
             elif kind == "negative":
                 key = text.lower()
             elif kind == "bad":
@@ -86,39 +86,53 @@ class Tokens:
     def _note_mistake(self, start, text):
         if self.error:
             return
+        source, end = self.source, len(self.source)
         if text in "'\"":  # a string or name without its end
-            self.error = start, f"{place(self.source, len(self.source))} mismatched character '<EOF>' expecting '{text}'"
+            message = f"{place(source, end)} mismatched character '<EOF>' expecting '{text}'"
+        elif text == "$":  # one that no other follows
+            found = source[start + 1] if start + 1 < end else "<EOF>"
+            message = f"{place(source, start + 1)} mismatched character '{found}' expecting '$'"
         else:
-            self.error = start, f"{place(self.source, start)} no viable alternative at character '{text}'"
+            message = f"{place(source, start)} no viable alternative at character '{text}'"
+        self.error = start, message
 
-    def unexpected(self, index, expected="", quoted_from=None):
+    def unexpected(self, index, expected="", marked=None, further=False):
         """Return the SyntaxException that the token at `index` is not what the grammar wants there.
 
-        `expected` names the one token that could stand there; empty when there are several. `quoted_from` is the token that
-        the snippet of the query marks, if not the same.
+        `expected` names the one token that could stand there; empty when there are several. The snippet of the query marks the
+        token `marked`, where Cassandra's parser began to choose: at `index` unless said. `further`: it had looked two tokens ahead.
         """
         if self.error and self.error[0] <= self.starts[index]:
             return SyntaxException(self.error[1])
         where = "line 0:-1" if self.keys[index] == "<end>" else place(self.source, self.starts[index])
-        what = f"mismatched input '{self.texts[index]}' expecting {expected}" if expected else None
-        what = what or f"no viable alternative at input '{self.texts[index]}'"
-        return SyntaxException(f"{where} {what}{self._snippet(index, index if quoted_from is None else quoted_from)}")
+        text = self.texts[index]
+        what = f"mismatched input '{text}' expecting {expected}" if expected else f"no viable alternative at input '{text}'"
+        return SyntaxException(f"{where} {what}{self._snippet(index, index if marked is None else marked, further)}")
 
-    def _snippet(self, index, marked):
-        """Return " (…SELECT * [FORM]...)": the query around a token, or "" at the end of the text."""
-        if self.keys[index] == "<end>":
+    def _snippet(self, index, marked, further):
+        """Return " (…SELECT * [FORM]...)": the query around a token, or "" where it would end with the end of the query."""
+        source = self.source
+        spans = [_printed_span(match) for match in _TOKEN.finditer(source)] + [(len(source), len(source))]
+        places = {start: number for number, (start, _) in enumerate(spans)}
+        middle, offending = places[self.starts[marked]], places[self.starts[index]]
+        last = min(middle + 2, len(spans) - 1 if further else offending)
+        if last == len(spans) - 1:
             return ""
-        source, start = self.source, self.starts[marked]
-        end, until = start, self.starts[index]
-        first, last = 0, len(source)
-        spans = [match.span() for match in _TOKEN.finditer(source)]
-        for number, (begin, stop) in enumerate(spans):
-            if begin == start:
-                first, end = spans[max(0, number - _SNIPPET)][0], stop
-            if begin == until:
-                last = stop
-        text = f"{source[first:start]}[{source[start:end]}]{source[end:last]}".replace("\n", "")
-        return f" ({'...' if first else ''}{text}{'...' if last < len(source) else ''})"
+        first = spans[max(0, middle - _SNIPPET)][0]
+        (start, end), stop = spans[middle], spans[last][1]
+        text = f"{source[first:start]}[{source[start:end]}]{source[end:stop]}".replace("\n", "")
+        return f" ({'...' if first else ''}{text}{'...' if stop < len(source.rstrip(chr(10))) else ''})"
+
+
+def _printed_span(match):
+    """Return where a token begins and ends in messages: Cassandra counts strings and quoted names without their quotes."""
+    start, end = match.span()
+    text = match[0]
+    if match.lastgroup == "string":
+        end = start + len(text[2:-2] if text[0] == "$" else text[1:-1].replace("''", "'"))
+    elif match.lastgroup == "name" and len(text) > 2:
+        end = start + len(text[1:-1].replace('""', '"'))
+    return start, end
 
 
 def place(source, offset):

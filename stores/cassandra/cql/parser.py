@@ -28,7 +28,6 @@ _STATEMENTS = {
 # What CREATE, ALTER and DROP may be about.
 _KINDS = {
     "keyspace": "keyspace",
-    "schema": "keyspace",
     "table": "table",
     "columnfamily": "table",
     "type": "type",
@@ -75,9 +74,11 @@ class _Parser(Access):
         self.at += 1
         if self.take_words("or", "replace"):
             return self._replace()
-        if self.take_words("materialized", "view"):
+        if self.take("materialized"):
+            self.expect("view")
             return self.create_view()
-        if self.take_words("custom", "index"):
+        if self.take("custom"):
+            self.expect("index")
             return self.create_index(custom=True)
         return self._about("create")
 
@@ -85,7 +86,7 @@ class _Parser(Access):
         for kind in ("function", "aggregate"):
             if self.take(kind):
                 return getattr(self, f"create_{kind}")(or_replace=True)
-        self.fail(quoted_from=0)
+        self.fail(marked=0)
 
     def _alter(self):
         self.at += 1
@@ -99,6 +100,6 @@ class _Parser(Access):
         """Read the statement that a verb and the kind of thing begin."""
         method = getattr(self, f"{verb}_{_KINDS.get(self.key)}", None)
         if method is None:
-            self.fail(quoted_from=0)
+            self.fail(marked=0)
         self.at += 1
         return method()

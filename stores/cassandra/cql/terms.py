@@ -23,6 +23,7 @@ from stores.cassandra.cql.nodes import (
     WritetimeOrTtl,
 )
 from stores.cassandra.cql.typenames import NativeTypeName
+from stores.cassandra.errors import SyntaxException
 
 _CONSTANTS = {
     "<string>": "string",
@@ -37,6 +38,11 @@ _SPECIAL_FLOATS = {"nan": "NaN", "-nan": "NaN", "infinity": "Infinity", "-infini
 # Words that may be columns but not functions.
 _NOT_FUNCTIONS = frozenset(("ttl", "writetime", "maxwritetime", "key", "cast", "json", "distinct"))
 _SUMS, _PRODUCTS = ("+", "-"), ("*", "/", "%")
+# What may follow a term, and a column among selectors.
+_AFTER_TERM = frozenset(
+    """<end> ; ) ] } , : .. + - * / % and where if group order per limit allow asc desc primary apply insert update delete""".split()
+)
+_AFTER_COLUMN = frozenset("<end> ; ) ] } , : . [ + - * / % from as order per limit allow".split())
 COUNT_ROWS = FunctionCall(Name(None, "countrows"), ())
 
 
@@ -51,6 +57,9 @@ class Terms(Cursor):
             operator = self.keys[self.at]
             self.at += 1
             left = Operation(operator, left, self._product())
+        if self.keys[self.at] not in _AFTER_TERM:
+            self.fail()
+        self.looked_at = self.at
         return left
 
     def _product(self):
@@ -100,6 +109,9 @@ class Terms(Cursor):
             return self._cast(self.simple_term)
         if self._is_call(self.at):
             return self._call(self.term)
+        if self.is_name(self.at):  # a column, which no term may be: Cassandra finds out at the next token
+            self.at += 1
+            self.fail(marked=self.at - 1)
         self.fail()
 
     def _list(self, read):
@@ -260,14 +272,27 @@ class Selectors(Terms):
         """Read .field, [key] and [from..to] after a selector."""
         while True:
             if self.take("."):
+                if not self.is_name(self.at):
+                    self.fail(marked=self.at - 2)
                 selector = FieldOf(selector, self.identifier())
-            elif self.take("["):
+            elif self.keys[self.at] == "[":
                 selector = self._element_or_slice(selector)
-                self.expect("]")
             else:
                 return selector
 
     def _element_or_slice(self, selector):
+        start, markers = self.at, len(self.markers)
+        try:
+            self.at += 1
+            made = self._key_or_range(selector)
+            self.expect("]")
+        except SyntaxException:  # then [ itself is what should not be here
+            self.at = start
+            del self.markers[markers:]
+            self.fail("K_FROM")
+        return made
+
+    def _key_or_range(self, selector):
         if self.take(".."):
             return SliceOf(selector, None, self.term())
         start = self.term()
@@ -284,7 +309,9 @@ class Selectors(Terms):
         if self._is_call(self.at):
             return self._call(self.selector)
         if self.is_name(self.at):
-            return Column(self.identifier())
+            column = Column(self.identifier())
+            self.check_follows(_AFTER_COLUMN)
+            return column
         made = self.constant()
         if made is not None:
             return made

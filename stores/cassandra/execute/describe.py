@@ -8,7 +8,13 @@ from stores.cassandra.results import ResultColumn, Rows
 from stores.cassandra.schema import STATIC, SYSTEM
 from stores.cassandra.system import PARTITIONER, shown_relation
 
-NOT_SHOWN = ("extensions", "memtable", "cdc")
+# In the order in which Cassandra shows them.
+OPTIONS = (
+    "additional_write_policy allow_auto_snapshot bloom_filter_fp_chance caching cdc comment compaction compression memtable "
+    "crc_check_chance default_time_to_live extensions gc_grace_seconds incremental_backups max_index_interval "
+    "memtable_flush_period_in_ms min_index_interval read_repair speculative_retry"
+).split()
+UNSET_OPTIONS = {"cdc": False, "memtable": "default"}
 
 
 def describe(schema, statement, current, context, local):
@@ -139,7 +145,9 @@ def options(table):
     if table.clustering:
         order = ", ".join(f"{quoted(column.name)} {column.order.upper()}" for column in table.clustering)
         parts.append(f"CLUSTERING ORDER BY ({order})")
-    parts += [f"{name} = {literal(value)}" for name, value in sorted(table.options.items()) if name not in NOT_SHOWN]
+    for name in OPTIONS:
+        value = table.options[name]
+        parts.append(f"{name} = {literal(UNSET_OPTIONS[name] if value is None else value)}")
     return "\n    AND ".join(parts)
 
 

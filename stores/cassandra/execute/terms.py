@@ -92,6 +92,10 @@ COMPILERS = {}  # class of node: function(compiler, node, receiver, selecting) -
 _SELECTORS = {nodes.Column, nodes.FieldOf, nodes.ElementOf, nodes.SliceOf, nodes.WritetimeOrTtl}
 
 
+# What a literal means, its receiver decides: the type inferred for it alone says little.
+LITERALS = (nodes.Constant, nodes.ListLiteral, nodes.SetLiteral, nodes.MapLiteral, nodes.UserTypeLiteral, nodes.TupleLiteral)
+
+
 def compiles(*classes):
     """Register a function as the compiler of these nodes."""
 
@@ -253,7 +257,7 @@ def _call(compiler, node, receiver, selecting):
     arguments = []
     for i, each in enumerate(node.arguments):
         wants = function.argument_types[i]
-        if given[i] is not None and not isinstance(each, nodes.Constant) and wants is not None and not assignable(wants, given[i]):
+        if given[i] is not None and type(each) not in LITERALS and wants is not None and not assignable(wants, given[i]):
             raise InvalidRequest(f"Type error: {each} cannot be passed as argument {i} of function {function.name} of type {wants}")
         target = Receiver(f"arg{i}({function.name})", wants) if wants is not None else None
         arguments.append(compiler.compile(each, target, selecting))
