@@ -161,8 +161,11 @@ class Row:
 
     def __eq__(self, other):
         return isinstance(other, Row) and (self.clustering, self.live, self.deleted, self.cells) == (
-            other.clustering, other.live, other.deleted, other.cells
-        )  # fmt: skip
+            other.clustering,
+            other.live,
+            other.deleted,
+            other.cells,
+        )
 
     __hash__ = None
 

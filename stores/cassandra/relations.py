@@ -87,12 +87,18 @@ class Relations:
         refuse(operator == "!=", f'Unsupported "!=" relation: {relation}')
         refuse(operator not in ("=", *SLICES), f"{operator} cannot be used with the token function")
         evaluate = self.compiler.value(relation.value, "partition key token", BIGINT)
-        refuse("=" in self.token or (operator == "=" and self.token),
-               f"{shown} cannot be restricted by more than one relation if it includes an Equal")  # fmt: skip
-        refuse(any(other[0] == operator[0] for other in self.token),
-               f"More than one restriction was found for the {_bound(operator)} bound on {', '.join(relation.columns)}")  # fmt: skip
-        refuse(any(c.name in self.equal or c.name in self.among for c in keys),
-               f'Columns "{names}" cannot be restricted by both a normal relation and a token relation')  # fmt: skip
+        refuse(
+            "=" in self.token or (operator == "=" and self.token),
+            f"{shown} cannot be restricted by more than one relation if it includes an Equal",
+        )
+        refuse(
+            any(other[0] == operator[0] for other in self.token),
+            f"More than one restriction was found for the {_bound(operator)} bound on {', '.join(relation.columns)}",
+        )
+        refuse(
+            any(c.name in self.equal or c.name in self.among for c in keys),
+            f'Columns "{names}" cannot be restricted by both a normal relation and a token relation',
+        )
         self.token[operator] = evaluate
 
     def _add_element(self, relation):
@@ -146,26 +152,36 @@ class Relations:
         refuse(name in self.equal, once)
         other = self.tuple_on(name)
         refuse(other and not (operator in SLICES and other.is_slice), once)
-        refuse(name in self.contains,
-               f"Collection column {name} can only be restricted by CONTAINS, CONTAINS KEY, or map-entry equality")  # fmt: skip
-        refuse(self.token and column in keys and operator in ("=", "IN"),
-               f'Columns "{", ".join(c.name for c in keys)}" cannot be restricted by both a normal relation and a token relation')  # fmt: skip
+        refuse(
+            name in self.contains, f"Collection column {name} can only be restricted by CONTAINS, CONTAINS KEY, or map-entry equality"
+        )
+        refuse(
+            self.token and column in keys and operator in ("=", "IN"),
+            f'Columns "{", ".join(c.name for c in keys)}" cannot be restricted by both a normal relation and a token relation',
+        )
         if operator == "=":
             refuse(name in self.among or name in self.sliced, once)
         elif operator == "IN":
-            refuse(name in self.among or name in self.sliced,
-                   f"{name} cannot be restricted by more than one relation if it includes a IN")  # fmt: skip
+            refuse(
+                name in self.among or name in self.sliced, f"{name} cannot be restricted by more than one relation if it includes a IN"
+            )
         else:
             refuse(name in self.among, f'Column "{name}" cannot be restricted by both an equality and an inequality relation')
 
     def _add_contains(self, column, operator, value):
         type_, name = column.type, column.name
         refuse(self.statement != "SELECT", f"Cannot use {self.statement} with {operator}")
-        refuse(type_.kind not in ("list", "set", "map"), f"Cannot use {operator} on non-collection column {name}"
-               if operator == "CONTAINS" else f"Cannot use CONTAINS KEY on non-map column {name}")  # fmt: skip
+        refuse(
+            type_.kind not in ("list", "set", "map"),
+            f"Cannot use {operator} on non-collection column {name}"
+            if operator == "CONTAINS"
+            else f"Cannot use CONTAINS KEY on non-map column {name}",
+        )
         refuse(operator == "CONTAINS KEY" and type_.kind != "map", f"Cannot use CONTAINS KEY on non-map column {name}")
-        refuse(name in self.equal or name in self.sliced,
-               f"Collection column {name} can only be restricted by CONTAINS, CONTAINS KEY, or map-entry equality")  # fmt: skip
+        refuse(
+            name in self.equal or name in self.sliced,
+            f"Collection column {name} can only be restricted by CONTAINS, CONTAINS KEY, or map-entry equality",
+        )
         is_key = operator == "CONTAINS KEY"
         element = type_.elements[0] if is_key else type_.elements[-1]
         evaluate = self.compiler.value(value, f"{'key' if is_key else 'value'}({name})", element)
@@ -191,11 +207,15 @@ class Relations:
         columns = [self.table.column(name) for name in relation.columns]
         operator = relation.operator
         for i, column in enumerate(columns):
-            refuse(column.kind != CLUSTERING,
-                   f"Multi-column relations can only be applied to clustering columns but was applied to: {column.name}")  # fmt: skip
+            refuse(
+                column.kind != CLUSTERING,
+                f"Multi-column relations can only be applied to clustering columns but was applied to: {column.name}",
+            )
             refuse(column in columns[:i], f'Column "{column.name}" appeared twice in a relation: {relation}')
-            refuse(i and column.place != columns[i - 1].place + 1,
-                   f"Clustering columns must appear in the PRIMARY KEY order in multi-column relations: {relation}")  # fmt: skip
+            refuse(
+                i and column.place != columns[i - 1].place + 1,
+                f"Clustering columns must appear in the PRIMARY KEY order in multi-column relations: {relation}",
+            )
         refuse(operator == "!=", f'Unsupported "!=" relation: {relation}')
         refuse(operator not in ("=", "IN", *SLICES), f"{operator} cannot be used for multi-column relations")
         new = TupleRestriction(tuple(columns), operator, self._tuple_values(columns, relation))
@@ -208,10 +228,14 @@ class Relations:
                 both = (operator, other.operator)
                 refuse("=" in both, f"{shown} cannot be restricted by more than one relation if it includes an Equal")
                 refuse("IN" in both, f"{shown} cannot be restricted by more than one relation if it includes a IN")
-                refuse(other.operator[0] == operator[0],
-                       f"More than one restriction was found for the {_bound(operator)} bound on {shown}")  # fmt: skip
-                refuse(other.columns[0] != columns[0],
-                       f'Column "{columns[0].name}" cannot be restricted by two inequalities not starting with the same column')  # fmt: skip
+                refuse(
+                    other.operator[0] == operator[0],
+                    f"More than one restriction was found for the {_bound(operator)} bound on {shown}",
+                )
+                refuse(
+                    other.columns[0] != columns[0],
+                    f'Column "{columns[0].name}" cannot be restricted by two inequalities not starting with the same column',
+                )
         self._check_order(columns[0], new.is_slice)
         self.tuples.append(new)
 
@@ -222,8 +246,10 @@ class Relations:
 
         def one(value):
             if isinstance(value, nodes.TupleLiteral):
-                refuse(len(value.items) != len(columns),
-                       f"Expected {len(columns)} elements in value tuple, but got {len(value.items)}: {value}")  # fmt: skip
+                refuse(
+                    len(value.items) != len(columns),
+                    f"Expected {len(columns)} elements in value tuple, but got {len(value.items)}: {value}",
+                )
                 each = [self.compiler.value(item, c.name, c.type) for item, c in zip(value.items, columns, strict=True)]
                 return lambda env: [evaluate(env) for evaluate in each]
             evaluate = self.compiler.value(value, shown, whole)

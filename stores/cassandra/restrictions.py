@@ -50,9 +50,11 @@ class Restrictions(Relations):
             refuse(self.token, f"The token function cannot be used in WHERE clauses for {self.statement} statements")
             missing = [name for name in columns if name not in self.keys]
             refuse(missing, f"Some partition key parts are missing: {', '.join(missing)}")
-            refuse(any(name in self.sliced for name in columns),
-                   "Only EQ and IN relation are supported on the partition key (unless you use the token() function) for "
-                   f"{self.statement} statements")  # fmt: skip
+            refuse(
+                any(name in self.sliced for name in columns),
+                "Only EQ and IN relation are supported on the partition key (unless you use the token() function) for "
+                f"{self.statement} statements",
+            )
             return
         if self.token:
             self.key_range = True
@@ -74,21 +76,27 @@ class Restrictions(Relations):
             raise InvalidRequest("Cannot restrict clustering columns when selecting only static columns")
         columns = [column.name for column in self.table.clustering]
         if self.statement in ("UPDATE", "INSERT"):
-            refuse(any(name in self.sliced for name in columns) or any(each.is_slice for each in self.tuples),
-                   f"Slice restrictions are not supported on the clustering columns in {self.statement} statements")  # fmt: skip
+            refuse(
+                any(name in self.sliced for name in columns) or any(each.is_slice for each in self.tuples),
+                f"Slice restrictions are not supported on the clustering columns in {self.statement} statements",
+            )
             missing = [name for name in columns if name not in self.clusterings]
             refuse(missing and not self.static_only, f"Some clustering keys are missing: {', '.join(missing)}")
             return
-        refuse(any(name in self.contains for name in self.clusterings) and not (self.has_index or self.filtering),
-               "Clustering columns can only be restricted with CONTAINS with a secondary index or filtering")  # fmt: skip
+        refuse(
+            any(name in self.contains for name in self.clusterings) and not (self.has_index or self.filtering),
+            "Clustering columns can only be restricted with CONTAINS with a secondary index or filtering",
+        )
         filter_needed = self._clustering_needs_filtering(columns)
         if filter_needed:
             if self.has_index or self.lenient:
                 self.uses_index = self.has_index
             elif not self.filtering:
                 for name, expected in zip(self.clusterings, columns, strict=False):
-                    refuse(name != expected,
-                           f'PRIMARY KEY column "{name}" cannot be restricted as preceding column "{expected}" is not restricted')  # fmt: skip
+                    refuse(
+                        name != expected,
+                        f'PRIMARY KEY column "{name}" cannot be restricted as preceding column "{expected}" is not restricted',
+                    )
         if self.key_range and any(self._supports(index, name) for index in self.indexes for name in self.clusterings):
             self.uses_index = True
         if self.uses_index or filter_needed:
@@ -113,8 +121,9 @@ class Restrictions(Relations):
             else:
                 refuse(not (self.filtering or self.lenient), ALLOW_FILTERING)
             self.filtered += self.others
-        refuse(self.uses_index and self.among_keys,
-               "Select on indexed columns and with IN clause for the PRIMARY KEY are not supported")  # fmt: skip
+        refuse(
+            self.uses_index and self.among_keys, "Select on indexed columns and with IN clause for the PRIMARY KEY are not supported"
+        )
 
     def _check_needs_filtering(self):
         """Refuse what no single index decides. SAI answers with several indexes together."""

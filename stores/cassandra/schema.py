@@ -1,5 +1,6 @@
 """What exists: keyspaces, tables, columns, user types, indexes and views. The DDL statements change it (execute/ddl)."""
 
+import time
 import uuid
 from contextlib import suppress
 
@@ -195,8 +196,11 @@ class Schema:
             listener(keyspaces)
 
     def timestamp(self):
-        """Return the clock's microseconds, never the same twice, so that later writes win."""
-        self._last = max(int(self.clock.now() * 1_000_000), self._last + 1)
+        """Return microseconds since 1970, never the same twice, so that later writes win.
+
+        It is the time of day and not the injected clock's: drivers send timestamps of their own, and the two must agree.
+        """
+        self._last = max(time.time_ns() // 1_000, self._last + 1)
         return self._last
 
     def keyspace(self, name):

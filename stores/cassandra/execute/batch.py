@@ -32,8 +32,10 @@ class BatchPlan:
         if self._timestamp is not None:
             refuse(self.kind == "COUNTER", "Cannot provide custom timestamp for counter BATCH")
             refuse(any(each.conditions for each in self.modifications), "Cannot provide custom timestamp for conditional BATCH")
-            refuse(any(each.has_timestamp for each in self.modifications),
-                   "Timestamp must be set either on BATCH or individual statements")  # fmt: skip
+            refuse(
+                any(each.has_timestamp for each in self.modifications),
+                "Timestamp must be set either on BATCH or individual statements",
+            )
         check_kinds(self.kind, self.modifications)
         parts = [own.bound, *(each.bound for each in self.modifications)]
         self.bound = [next((part[i] for part in parts if part[i] is not None), None) for i in range(len(markers))]

@@ -114,4 +114,3 @@ class Context:
                 f"Read {self.facts.rows} live rows and {tombstones} tombstone cells for query on {statement.table} "
                 "(see tombstone_warn_threshold)"
             )
-

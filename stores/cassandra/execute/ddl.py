@@ -70,9 +70,11 @@ def defines(*classes):
 @defines(cql.CreateKeyspace)
 def create_keyspace(definer, statement):
     name, schema = statement.keyspace, definer.schema
-    refuse(not NAME.fullmatch(name),
-           "Keyspace name must not be empty, more than 48 characters long, or contain non-alphanumeric-underscore characters "
-           f"(got '{name}')")  # fmt: skip
+    refuse(
+        not NAME.fullmatch(name),
+        "Keyspace name must not be empty, more than 48 characters long, or contain non-alphanumeric-underscore characters "
+        f"(got '{name}')",
+    )
     refuse_system(name)
     if name in schema.keyspaces:
         if statement.if_not_exists:
@@ -161,15 +163,20 @@ def alter_type(definer, statement):
 def _add_field(definer, keyspace, name, change):
     type_ = types.resolve(change.type, keyspace.name, definer.schema.user_type)
     _refuse_field(type_)
-    refuse(mentions(type_, keyspace.name, name),
-           f"Cannot add new field {change.field} of type {type_} to user type {name} as it would create a circular reference")  # fmt: skip
+    refuse(
+        mentions(type_, keyspace.name, name),
+        f"Cannot add new field {change.field} of type {type_} to user type {name} as it would create a circular reference",
+    )
     users = [
         table.name
         for table in keyspace.tables.values()
         if any(mentions(column.type, keyspace.name, name) for column in table.partition_key)
     ]
-    refuse(users, f"Cannot add new field {change.field} of type {type_} to user type {name} as the type is being used in "
-                  f"partition key by the following tables: {', '.join(users)}")  # fmt: skip
+    refuse(
+        users,
+        f"Cannot add new field {change.field} of type {type_} to user type {name} as the type is being used in "
+        f"partition key by the following tables: {', '.join(users)}",
+    )
 
 
 def mentions(type_, keyspace, name):

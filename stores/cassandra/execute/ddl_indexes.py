@@ -23,8 +23,10 @@ def create_index(definer, statement):
     class_name = statement.using
     refuse(statement.custom and not class_name, "CUSTOM index requires specifiying the index class")
     attached = bool(class_name) and class_name.rsplit(".", 1)[-1].lower() in ATTACHED
-    refuse(class_name and not statement.custom and not attached and class_name.lower() != "legacy_local_table",
-           "Cannot specify index class for a non-CUSTOM index")  # fmt: skip
+    refuse(
+        class_name and not statement.custom and not attached and class_name.lower() != "legacy_local_table",
+        "Cannot specify index class for a non-CUSTOM index",
+    )
     if statement.custom and not attached:
         raise ConfigurationException(f"Unable to find custom indexer class '{class_name}'")
     if statement.name is not None and keyspace.index(statement.name):
@@ -70,13 +72,13 @@ def _target_kind(table, column, kind, attached):
     is_collection, is_frozen = type_.kind in ("list", "set", "map"), not type_.is_multicell
     if not kind:
         kind = ("full" if is_frozen else "values") if is_collection else "simple"
-    refuse(column.kind == PARTITION_KEY and len(table.partition_key) == 1,
-           f"Cannot create secondary index on the only partition key column {name}")  # fmt: skip
+    refuse(
+        column.kind == PARTITION_KEY and len(table.partition_key) == 1,
+        f"Cannot create secondary index on the only partition key column {name}",
+    )
     if type_.mentions(lambda each: each.cql_name == "duration"):
         what = {"native": "duration columns", "tuple": "tuples containing durations", "udt": "UDTs containing durations"}
-        raise InvalidRequest(
-            f"Secondary indexes are not supported on {what.get(type_.kind, 'collections containing durations')}"
-        )
+        raise InvalidRequest(f"Secondary indexes are not supported on {what.get(type_.kind, 'collections containing durations')}")
     refuse(type_.kind == "udt" and type_.is_multicell, f"Cannot create index on non-frozen UDT column {name}")
     if type_.kind == "vector":
         refuse(not attached, "Vectors can only be indexed with SAI: CREATE CUSTOM INDEX … USING 'StorageAttachedIndex'")
@@ -86,10 +88,12 @@ def _target_kind(table, column, kind, attached):
     if kind == "simple":
         return kind
     refuse(not is_collection, f"Cannot create {kind}() index on {name}. Non-collection columns only support simple indexes")
-    refuse(is_frozen, f"Cannot create {kind}() index on frozen column {name}. Frozen collections are immutable and must be fully "
-                      f"indexed by using the 'full({name})' modifier")  # fmt: skip
-    refuse(kind in ("keys", "entries") and type_.kind != "map",
-           f"Cannot create index on {kind} of column {name} with non-map type")  # fmt: skip
+    refuse(
+        is_frozen,
+        f"Cannot create {kind}() index on frozen column {name}. Frozen collections are immutable and must be fully "
+        f"indexed by using the 'full({name})' modifier",
+    )
+    refuse(kind in ("keys", "entries") and type_.kind != "map", f"Cannot create index on {kind} of column {name} with non-map type")
     return kind
 
 
@@ -121,8 +125,10 @@ def drop_index(definer, statement):
 def create_view(definer, statement):
     refuse(not definer.schema.views_enabled, "Materialized views are disabled. Enable in cassandra.yaml to use.")
     keyspace, name = definer.keyspace(statement.view), statement.view.name
-    refuse((statement.table.keyspace or definer.current) != keyspace.name,
-           "Cannot create a materialized view on a table in a different keyspace")  # fmt: skip
+    refuse(
+        (statement.table.keyspace or definer.current) != keyspace.name,
+        "Cannot create a materialized view on a table in a different keyspace",
+    )
     refuse(statement.markers, "Bind variables are not allowed in CREATE MATERIALIZED VIEW statements")
     base = keyspace.tables.get(statement.table.name)
     refuse(base is None, f"Base table '{statement.table.name}' doesn't exist")
@@ -135,12 +141,17 @@ def create_view(definer, statement):
         raise InvalidRequest(f"Cannot create materialized view '{name}' - a table with the same name already exists")
     refuse(base.is_counter, "Materialized views are not supported on counter tables")
     refuse(base.view is not None, "Materialized views cannot be created against other materialized views")
-    refuse(not NAME.fullmatch(name), f"Table name must not be empty, more than 48 characters long, or contain "
-                                     f"non-alphanumeric-underscore characters (got \"{name}\")")  # fmt: skip
+    refuse(
+        not NAME.fullmatch(name),
+        f"Table name must not be empty, more than 48 characters long, or contain "
+        f'non-alphanumeric-underscore characters (got "{name}")',
+    )
     options = table_options(statement.properties)
-    refuse(options.get("default_time_to_live"),
-           "Cannot set default_time_to_live for a materialized view. Data in a materialized view always expire at the same time "
-           "than the corresponding data in the parent table.")  # fmt: skip
+    refuse(
+        options.get("default_time_to_live"),
+        "Cannot set default_time_to_live for a materialized view. Data in a materialized view always expire at the same time "
+        "than the corresponding data in the parent table.",
+    )
     columns = _view_columns(base, statement)
     view = Table(keyspace.name, name, columns, options, View(base, statement.where, not statement.selections))
     base.views.append(view)
@@ -154,8 +165,10 @@ def _view_columns(base, statement):
     if statement.selections:
         for each in statement.selections:
             refuse(each.alias, f"Cannot use aliases when defining a materialized view (got {each.selector} AS {each.alias})")
-            refuse(not isinstance(each.selector, nodes.Column),
-                   f"Can only select columns by name when defining a materialized view (got {each.selector})")  # fmt: skip
+            refuse(
+                not isinstance(each.selector, nodes.Column),
+                f"Can only select columns by name when defining a materialized view (got {each.selector})",
+            )
         selected = [each.selector.name for each in statement.selections]
     for column in selected:
         refuse(base.column(column).kind == STATIC, f"Cannot include static column '{column}' in materialized view '{name}'")
@@ -165,22 +178,30 @@ def _view_columns(base, statement):
         refuse(key not in base.columns, f"Unknown column '{key}' referenced in PRIMARY KEY for materialized view '{name}'")
         refuse(key in keys[:i], f"Duplicate column '{key}' in PRIMARY KEY clause for materialized view '{name}'")
         refuse(base.columns[key].kind == STATIC, f"Cannot include static column '{key}' in materialized view '{name}'")
-        refuse(base.columns[key].type.is_multicell,
-               f"Invalid non-frozen collection type '{base.columns[key].type}' for PRIMARY KEY column '{key}'")  # fmt: skip
+        refuse(
+            base.columns[key].type.is_multicell,
+            f"Invalid non-frozen collection type '{base.columns[key].type}' for PRIMARY KEY column '{key}'",
+        )
     base_keys = [column.name for column in (*base.partition_key, *base.clustering)]
     missing = [key for key in base_keys if key not in keys]
-    refuse(missing, f"Cannot create materialized view '{name}' without primary key columns {', '.join(missing)} from base table "
-                    f"'{base.name}'")  # fmt: skip
+    refuse(
+        missing,
+        f"Cannot create materialized view '{name}' without primary key columns {', '.join(missing)} from base table '{base.name}'",
+    )
     extra = [key for key in keys if key not in base_keys]
-    refuse(len(extra) > 1,
-           f"Cannot include more than one non-primary key column in materialized view primary key (got {', '.join(extra)})")  # fmt: skip
+    refuse(
+        len(extra) > 1,
+        f"Cannot include more than one non-primary key column in materialized view primary key (got {', '.join(extra)})",
+    )
     _check_view_where(statement, keys)
     order = clustering_order(statement)
     columns = []
     for column in [*keys, *(each for each in selected if each not in keys)]:
         old = base.columns[column]
         kind = PARTITION_KEY if column in statement.partition_key else CLUSTERING if column in keys else REGULAR
-        place = {PARTITION_KEY: statement.partition_key, CLUSTERING: statement.clustering_columns, REGULAR: (column,)}[kind].index(column)
+        place = {PARTITION_KEY: statement.partition_key, CLUSTERING: statement.clustering_columns, REGULAR: (column,)}[kind].index(
+            column
+        )
         descending = kind == CLUSTERING and order.get(column, old.descending)
         columns.append(Column(column, old.type, kind, -1 if kind == REGULAR else place, descending, old.written))
     return columns
@@ -190,13 +211,17 @@ def _check_view_where(statement, keys):
     restricted = set()
     for relation in statement.where:
         refuse(isinstance(relation, nodes.TokenRelation), "Cannot use token relation when defining a materialized view")
-        refuse(isinstance(relation, nodes.IndexExpression),
-               f"WHERE clause for materialized view '{statement.view.name}' cannot contain custom index expressions")  # fmt: skip
+        refuse(
+            isinstance(relation, nodes.IndexExpression),
+            f"WHERE clause for materialized view '{statement.view.name}' cannot contain custom index expressions",
+        )
         names = getattr(relation, "columns", None) or (relation.column,)
         restricted.update(names)
         illegal = [name for name in names if name not in keys and relation.operator != "IS NOT"]
-        refuse(illegal, "Non-primary key columns can only be restricted with 'IS NOT NULL' "
-                        f"(got: {', '.join(illegal)} restricted illegally)")  # fmt: skip
+        refuse(
+            illegal,
+            f"Non-primary key columns can only be restricted with 'IS NOT NULL' (got: {', '.join(illegal)} restricted illegally)",
+        )
     missing = [key for key in keys if key not in restricted]
     refuse(missing, f"Primary key columns {', '.join(missing)} must be restricted with 'IS NOT NULL' or otherwise")
 
@@ -206,13 +231,18 @@ def alter_view(definer, statement):
     keyspace = definer.optional(statement.view, statement.if_exists)
     view = keyspace and keyspace.tables.get(statement.view.name)
     if view is None or view.view is None:
-        refuse(not statement.if_exists, f"Materialized view '{statement.view.keyspace or definer.current}.{statement.view.name}' doesn't exist")
+        refuse(
+            not statement.if_exists,
+            f"Materialized view '{statement.view.keyspace or definer.current}.{statement.view.name}' doesn't exist",
+        )
         return None
     options = table_options(statement.properties)
-    refuse(options.get("default_time_to_live"),
-           "Forbidden default_time_to_live detected for a materialized view. Data in a materialized view always expire at the same "
-           "time than the corresponding data in the parent table. default_time_to_live must be set to zero, see CASSANDRA-12868 "
-           "for more information")  # fmt: skip
+    refuse(
+        options.get("default_time_to_live"),
+        "Forbidden default_time_to_live detected for a materialized view. Data in a materialized view always expire at the same "
+        "time than the corresponding data in the parent table. default_time_to_live must be set to zero, see CASSANDRA-12868 "
+        "for more information",
+    )
     view.options = {**view.options, **options}
     return Change("UPDATED", "TABLE", keyspace.name, view.name)
 
@@ -222,7 +252,10 @@ def drop_view(definer, statement):
     keyspace = definer.optional(statement.view, statement.if_exists)
     view = keyspace and keyspace.tables.get(statement.view.name)
     if view is None or view.view is None:
-        refuse(not statement.if_exists, f"Materialized view '{statement.view.keyspace or definer.current}.{statement.view.name}' doesn't exist")
+        refuse(
+            not statement.if_exists,
+            f"Materialized view '{statement.view.keyspace or definer.current}.{statement.view.name}' doesn't exist",
+        )
         return None
     view.view.base.views.remove(view)
     del keyspace.tables[view.name]

@@ -32,14 +32,18 @@ def create_table(definer, statement):
 def columns(definer, keyspace, statement):
     """Return the Columns of a new table, checked."""
     name, defined = statement.table.name, {}
-    refuse(not NAME.fullmatch(name),
-           "Table name must not be empty, more than 48 characters long, or contain non-alphanumeric-underscore characters "
-           f"(got \"{name}\")")  # fmt: skip
+    refuse(
+        not NAME.fullmatch(name),
+        "Table name must not be empty, more than 48 characters long, or contain non-alphanumeric-underscore characters "
+        f'(got "{name}")',
+    )
     for each in statement.columns:
         refuse(each.name in defined, f"Duplicate column '{each.name}' declaration for table '{name}'")
         type_ = types.resolve(each.type, keyspace.name, definer.schema.user_type)
-        refuse(type_.kind == "udt" and type_.is_multicell and any(field.is_multicell for field in type_.elements),
-               "Non-frozen UDTs with nested non-frozen collections are not supported")  # fmt: skip
+        refuse(
+            type_.kind == "udt" and type_.is_multicell and any(field.is_multicell for field in type_.elements),
+            "Non-frozen UDTs with nested non-frozen collections are not supported",
+        )
         defined[each.name] = Column(each.name, type_, STATIC if each.static else REGULAR, written=each.type, mask=each.mask)
     refuse(not statement.partition_key, f"No PRIMARY KEY specifed for table '{name}' (exactly one required)")
     keys = [*statement.partition_key, *statement.clustering_columns]
@@ -63,8 +67,7 @@ def _refuse_key(column):
         kind = "user-defined" if type_.kind == "udt" else "collection"
         raise InvalidRequest(f"Invalid non-frozen {kind} type {type_} for PRIMARY KEY column '{name}'")
     refuse(type_.cql_name == "counter", f"counter type is not supported for PRIMARY KEY column '{name}'")
-    refuse(type_.mentions(lambda each: each.cql_name == "duration"),
-           f"duration type is not supported for PRIMARY KEY column '{name}'")  # fmt: skip
+    refuse(type_.mentions(lambda each: each.cql_name == "duration"), f"duration type is not supported for PRIMARY KEY column '{name}'")
     refuse(column.kind == STATIC, f"Static column '{name}' cannot be part of the PRIMARY KEY")
 
 
@@ -74,12 +77,17 @@ def clustering_order(statement):
     if not order:
         return order
     others = [name for name in order if name not in keys]
-    refuse(others, "Only clustering key columns can be defined in CLUSTERING ORDER directive: "
-                   f"[{', '.join(others)}] are not clustering columns")  # fmt: skip
+    refuse(
+        others,
+        f"Only clustering key columns can be defined in CLUSTERING ORDER directive: [{', '.join(others)}] are not clustering columns",
+    )
     for name, key in zip(order, keys, strict=False):
         refuse(key not in order, f"Missing CLUSTERING ORDER for column {key}")
-        refuse(name != key, "The order of columns in the CLUSTERING ORDER directive must match that of the clustering columns "
-                            f"({key} must appear before {name})")  # fmt: skip
+        refuse(
+            name != key,
+            "The order of columns in the CLUSTERING ORDER directive must match that of the clustering columns "
+            f"({key} must appear before {name})",
+        )
     missing = [key for key in keys if key not in order]
     refuse(missing, f"Missing CLUSTERING ORDER for column {''.join(missing[:1])}")
     return order
@@ -147,8 +155,9 @@ def _drop(definer, table, change):
             refuse(not change.if_exists, f"Column {name} was not found in table '{table}'")
             continue
         refuse(column.is_key, f"Cannot drop PRIMARY KEY column {name}")
-        refuse(column.type.kind == "udt" and column.type.is_multicell,
-               f"Cannot drop non-frozen column {name} of user type {column.type}")  # fmt: skip
+        refuse(
+            column.type.kind == "udt" and column.type.is_multicell, f"Cannot drop non-frozen column {name} of user type {column.type}"
+        )
         indexes = [index.name for index in table.indexes.values() if index.column == name]
         refuse(indexes, f"Cannot drop column {name} because it has dependent secondary indexes ({', '.join(indexes)})")
         refuse(table.views, f"Cannot drop column {name} on base table {table.name} with materialized views")
@@ -165,8 +174,10 @@ def _rename(table, change):
             refuse(not change.if_exists, f"Column {old} was not found in table {table}")
             continue
         refuse(not column.is_key, f"Cannot rename non PRIMARY KEY column {old}")
-        refuse(new in table.columns,
-               f"Cannot rename column {old} to {new} in table '{table}'; another column with that name already exists")  # fmt: skip
+        refuse(
+            new in table.columns,
+            f"Cannot rename column {old} to {new} in table '{table}'; another column with that name already exists",
+        )
         indexes = [index.name for index in table.indexes.values() if index.column == old]
         refuse(indexes, f"Can't rename column {old} because it has dependent secondary indexes ({', '.join(indexes)})")
         column.name = new
@@ -189,8 +200,11 @@ def drop_table(definer, statement):
         refuse(not statement.if_exists, f"Table '{statement.table.keyspace or definer.current}.{name}' doesn't exist")
         return None
     refuse(table.view is not None, "Cannot use DROP TABLE on a materialized view. Please use DROP MATERIALIZED VIEW instead.")
-    refuse(table.views, "Cannot drop a table when materialized views still depend on it "
-                        f"({', '.join(f'{view.keyspace}.{view.name}' for view in table.views)})")  # fmt: skip
+    refuse(
+        table.views,
+        "Cannot drop a table when materialized views still depend on it "
+        f"({', '.join(f'{view.keyspace}.{view.name}' for view in table.views)})",
+    )
     del keyspace.tables[name]
     definer.cluster.drop(table)
     return Change("DROPPED", "TABLE", keyspace.name, name)

@@ -28,10 +28,13 @@ class Grouping:
             else:
                 refuse(True, in_order)
         following = next(keys, None)
-        refuse(following is not None and following.kind == PARTITION_KEY,
-               "Group by is not supported on only a part of the partition key")  # fmt: skip
-        refuse(statement.distinct and any(column.kind == CLUSTERING for column in columns),
-               "Grouping on clustering columns is not allowed for SELECT DISTINCT queries")  # fmt: skip
+        refuse(
+            following is not None and following.kind == PARTITION_KEY, "Group by is not supported on only a part of the partition key"
+        )
+        refuse(
+            statement.distinct and any(column.kind == CLUSTERING for column in columns),
+            "Grouping on clustering columns is not allowed for SELECT DISTINCT queries",
+        )
         self._readers = [reader(self._table, column) for column in columns]
 
     def _column(self, node):

@@ -37,7 +37,9 @@ class Attempt:
 
     def _target(self, modification, env):
         targets = modification.targets(env)
-        refuse(len({key for key, _ in targets}) != 1, f"IN on the partition key is not supported with conditional {modification.plural}")
+        refuse(
+            len({key for key, _ in targets}) != 1, f"IN on the partition key is not supported with conditional {modification.plural}"
+        )
         refuse(len(targets) > 1, f"IN on the clustering key columns is not supported with conditional {modification.plural}")
         return targets[0]
 

@@ -60,10 +60,15 @@ def _list(compiler, node, receiver, selecting):
         raise InvalidRequest(f"Invalid list literal for {name} of type {type_}")
     element = type_.elements[0]
     parts = [
-        _part(compiler, item, Receiver(f"value({name})", element), selecting,
-              f"Invalid {type_.kind} literal for {name}: value {item} is not of type {element}")
+        _part(
+            compiler,
+            item,
+            Receiver(f"value({name})", element),
+            selecting,
+            f"Invalid {type_.kind} literal for {name}: value {item} is not of type {element}",
+        )
         for item in node.items
-    ]  # fmt: skip
+    ]
     return _packed(type_, parts)
 
 
@@ -77,10 +82,15 @@ def _set(compiler, node, receiver, selecting):
         raise InvalidRequest(f"Invalid set literal for {name} of type {type_}")
     element = type_.elements[0]
     parts = [
-        _part(compiler, item, Receiver(f"value({name})", element), selecting,
-              f"Invalid set literal for {name}: value {item} is not of type {element}")
+        _part(
+            compiler,
+            item,
+            Receiver(f"value({name})", element),
+            selecting,
+            f"Invalid set literal for {name}: value {item} is not of type {element}",
+        )
         for item in node.items
-    ]  # fmt: skip
+    ]
     return _packed(type_, parts)
 
 
@@ -93,10 +103,24 @@ def _map(compiler, node, receiver, selecting):
     key_type, value_type = type_.elements
     keys, values = [], []
     for key, value in node.entries:
-        keys.append(_part(compiler, key, Receiver(f"key({name})", key_type), selecting,
-                          f"Invalid map literal for {name}: key {key} is not of type {key_type}"))  # fmt: skip
-        values.append(_part(compiler, value, Receiver(f"value({name})", value_type), selecting,
-                            f"Invalid map literal for {name}: value {value} is not of type {value_type}"))  # fmt: skip
+        keys.append(
+            _part(
+                compiler,
+                key,
+                Receiver(f"key({name})", key_type),
+                selecting,
+                f"Invalid map literal for {name}: key {key} is not of type {key_type}",
+            )
+        )
+        values.append(
+            _part(
+                compiler,
+                value,
+                Receiver(f"value({name})", value_type),
+                selecting,
+                f"Invalid map literal for {name}: value {value} is not of type {value_type}",
+            )
+        )
 
     def evaluate(env):
         entries = [(key.evaluate(env), value.evaluate(env)) for key, value in zip(keys, values, strict=True)]
@@ -122,13 +146,19 @@ def _tuple(compiler, node, receiver, selecting):
     wanted = type_.elements
     if len(node.items) > len(wanted):
         raise InvalidRequest(
-            f"Invalid tuple literal for {name}: too many elements. Type {unfrozen(type_)} expects {len(wanted)} but got {len(node.items)}"
+            f"Invalid tuple literal for {name}: too many elements. Type {unfrozen(type_)} expects {len(wanted)} "
+            f"but got {len(node.items)}"
         )
     parts = [
-        _part(compiler, item, Receiver(f"{name}[{i}]", element), selecting,
-              f"Invalid tuple literal for {name}: component {i} is not of type {element}")
+        _part(
+            compiler,
+            item,
+            Receiver(f"{name}[{i}]", element),
+            selecting,
+            f"Invalid tuple literal for {name}: component {i} is not of type {element}",
+        )
         for i, (item, element) in enumerate(zip(node.items, wanted, strict=False))
-    ]  # fmt: skip
+    ]
     return _packed(type_, parts, nulls=True)
 
 
@@ -154,9 +184,15 @@ def _fields(compiler, name, type_, given, selecting):
             raise InvalidRequest(f"Unknown field '{field}' in value of user defined type {type_.name}")
     null = Expression(None, lambda env: None)
     parts = [
-        _part(compiler, given[field], Receiver(f"{name}.{field}", element), selecting,
-              f"Invalid user type literal for {name}: field {field} is not of type {element}")
-        if field in given else null
+        _part(
+            compiler,
+            given[field],
+            Receiver(f"{name}.{field}", element),
+            selecting,
+            f"Invalid user type literal for {name}: field {field} is not of type {element}",
+        )
+        if field in given
+        else null
         for field, element in zip(type_.names, type_.elements, strict=True)
-    ]  # fmt: skip
+    ]
     return _packed(type_, parts, nulls=True)

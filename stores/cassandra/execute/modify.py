@@ -248,8 +248,7 @@ class DeletePlan(Modification):
         return [(key, clustering) for key in self._keys(env) for clustering in clusterings]
 
     def deltas(self, env, context):
-        refuse(self._is_range and self._operations and not self.static_only,
-               "Range deletions are not supported for specific columns")  # fmt: skip
+        refuse(self._is_range and self._operations and not self.static_only, "Range deletions are not supported for specific columns")
         write, deltas = self.write(env, context), {}
         deletion = Deletion(write.timestamp, write.now)
         for key, clustering in self.targets(env):

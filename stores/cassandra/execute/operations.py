@@ -84,8 +84,10 @@ def _counter(compiler, column, node):
     name = column.name
     if isinstance(node, cql.DeleteColumn):
         return lambda cells, write: delete_value(cells, write, column)
-    refuse(not isinstance(node, cql.AddToColumn | cql.SubtractFromColumn),
-           f"Cannot set the value of counter column {name} (counters can only be incremented/decremented, not set)")  # fmt: skip
+    refuse(
+        not isinstance(node, cql.AddToColumn | cql.SubtractFromColumn),
+        f"Cannot set the value of counter column {name} (counters can only be incremented/decremented, not set)",
+    )
     evaluate = compiler.value(node.value, name, BIGINT)
     sign = 1 if isinstance(node, cql.AddToColumn) else -1
 
@@ -110,23 +112,19 @@ def _set(compiler, column, node):
     return set_
 
 
-def _collection(column, text, kind="collection"):
-    """Refuse operations on what is no collection of many cells."""
+def _refuse_scalars(column, text):
+    """Refuse addition and subtraction on what is no collection of many cells."""
     type_, name = column.type, column.name
-    if type_.kind not in ("list", "set", "map"):
-        if kind == "list":
-            raise InvalidRequest(f"Invalid operation ({text}) for non list column {name}")
-        if type_.kind == "native":
-            raise InvalidRequest(f"Invalid operation ({text}) for non counter column {name}")
-        if type_.kind == "tuple":
-            raise InvalidRequest(f"Invalid operation ({text}) for tuple column {name}")
-        raise InvalidRequest(f"Invalid operation ({text}) for non collection column {name}")
-    refuse(not type_.is_multicell, f"Invalid operation ({text}) for frozen {kind} column {name}")
+    if type_.kind in ("list", "set", "map"):
+        refuse(not type_.is_multicell, f"Invalid operation ({text}) for frozen collection column {name}")
+        return
+    what = "tuple" if type_.kind in ("tuple", "udt") else "non counter"
+    raise InvalidRequest(f"Invalid operation ({text}) for {what} column {name}")
 
 
 def _add(compiler, column, node):
     name, type_ = column.name, column.type
-    _collection(column, f"{name} = {name} + {node.value}")
+    _refuse_scalars(column, f"{name} = {name} + {node.value}")
     evaluate = compiler.value(node.value, name, type_)
 
     def add(cells, write):
@@ -140,8 +138,8 @@ def _add(compiler, column, node):
 def _prepend(compiler, column, node):
     name, type_ = column.name, column.type
     text = f"{name} = {node.value} + {name}"
-    _collection(column, text, "list")
     refuse(type_.kind != "list", f"Invalid operation ({text}) for non list column {name}")
+    refuse(not type_.is_multicell, f"Invalid operation ({text}) for frozen list column {name}")
     evaluate = compiler.value(node.value, name, type_)
 
     def prepend(cells, write):
@@ -154,7 +152,7 @@ def _prepend(compiler, column, node):
 
 def _subtract(compiler, column, node):
     name, type_ = column.name, column.type
-    _collection(column, f"{name} = {name} - {node.value}")
+    _refuse_scalars(column, f"{name} = {name} - {node.value}")
     taken = set_of(type_.elements[0]) if type_.kind == "map" else type_
     try:
         evaluate = compiler.value(node.value, name, taken)

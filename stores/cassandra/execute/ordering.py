@@ -30,12 +30,15 @@ class Ordering:
         refuse(restrictions.key_range, "ORDER BY is only supported when the partition key is restricted by an EQ or an IN.")
         clustering, place, turned = self._table.clustering, 0, set()
         for column, descending in columns:
-            refuse(column.kind != CLUSTERING,
-                   f"Order by is currently only supported on the clustered columns of the PRIMARY KEY, got {column.name}")  # fmt: skip
+            refuse(
+                column.kind != CLUSTERING,
+                f"Order by is currently only supported on the clustered columns of the PRIMARY KEY, got {column.name}",
+            )
             while place != column.place:
-                refuse(place >= len(clustering) or clustering[place].name not in restrictions.equal,
-                       "Order by currently only supports the ordering of columns following their declared order in the "
-                       "PRIMARY KEY")  # fmt: skip
+                refuse(
+                    place >= len(clustering) or clustering[place].name not in restrictions.equal,
+                    "Order by currently only supports the ordering of columns following their declared order in the PRIMARY KEY",
+                )
                 place += 1
             place += 1
             turned.add(descending != column.descending)
@@ -70,9 +73,10 @@ class Ordering:
         """Return the RowViews in their order."""
         if self.by_vector:
             shown = "NO LIMIT" if limit is None else limit
-            refuse(limit is None or limit > MOST_NEIGHBOURS,
-                   f"Use of ANN OF in an ORDER BY clause requires a LIMIT that is not greater than {MOST_NEIGHBOURS}. "
-                   f"LIMIT was {shown}")  # fmt: skip
+            refuse(
+                limit is None or limit > MOST_NEIGHBOURS,
+                f"Use of ANN OF in an ORDER BY clause requires a LIMIT that is not greater than {MOST_NEIGHBOURS}. LIMIT was {shown}",
+            )
             found = [(score, view) for view in views if (score := self._nearest(env, view)) is not None]
             found.sort(key=lambda pair: -pair[0])
             return [view for _, view in found[:limit]]

@@ -55,11 +55,7 @@ def behind(slices, position, backwards):
     """Return the part of the slices that comes after the row at `position`."""
     left = []
     for start, end in slices:
-        if backwards:
-            end = min(end, position)
-        else:
-            start = max(start, after(position))
-        if start < end:
-            left.append((start, end))
+        first, last = (start, min(end, position)) if backwards else (max(start, after(position)), end)
+        if first < last:
+            left.append((first, last))
     return tuple(left)
-

@@ -11,8 +11,11 @@ LOCATOR = "org.apache.cassandra.locator."
 STRATEGIES = ("SimpleStrategy", "NetworkTopologyStrategy", "LocalStrategy", "EverywhereStrategy")
 PACKAGES = {"compaction": "org.apache.cassandra.db.compaction.", "compression": "org.apache.cassandra.io.compress."}
 COMPACTIONS = (
-    "SizeTieredCompactionStrategy", "LeveledCompactionStrategy", "TimeWindowCompactionStrategy", "UnifiedCompactionStrategy",
-)  # fmt: skip
+    "SizeTieredCompactionStrategy",
+    "LeveledCompactionStrategy",
+    "TimeWindowCompactionStrategy",
+    "UnifiedCompactionStrategy",
+)
 TRUE, FALSE = ("1", "true", "yes"), ("0", "false", "no")
 
 

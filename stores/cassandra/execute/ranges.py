@@ -176,9 +176,7 @@ def _sliced(restrictions, columns, keys, place):
     for restriction in restrictions.tuples:
         if restriction.is_slice and restriction.columns[0].name == name:
             names.update(restriction.names)
-            makers.append(
-                lambda env, r=restriction: _beyond(columns[place:], r.operator, _position(r, keys[place:], r.evaluate(env)))
-            )
+            makers.append(lambda env, r=restriction: _beyond(columns[place:], r.operator, _position(r, keys[place:], r.evaluate(env))))
     if not makers:
         return None, names
 

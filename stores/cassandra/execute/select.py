@@ -39,8 +39,10 @@ class SelectPlan:
             self._check_distinct(used)
         self.grouping = Grouping(compiler, statement, self.restrictions) if statement.group_by else None
         self.is_grouped = aggregate or self.grouping is not None
-        refuse(aggregate and self.grouping is None and statement.per_partition_limit,
-               "PER PARTITION LIMIT is not allowed with aggregate queries.")  # fmt: skip
+        refuse(
+            aggregate and self.grouping is None and statement.per_partition_limit,
+            "PER PARTITION LIMIT is not allowed with aggregate queries.",
+        )
         self.ordering = Ordering(compiler, statement, self.restrictions)
         self._select = selector(self.restrictions)
         self._limit = self._limiter(statement.limit, "[limit]", "LIMIT")
@@ -75,12 +77,15 @@ class SelectPlan:
     def _check_distinct(self, used):
         refuse(self.statement.per_partition_limit, "PER PARTITION LIMIT is not allowed with SELECT DISTINCT queries")
         restricted = self.restrictions.restricted
-        refuse(any(column.name in restricted for column in (*self.table.clustering, *self.table.regular)),
-               "SELECT DISTINCT with WHERE clause only supports restriction by partition key and/or static columns.")  # fmt: skip
+        refuse(
+            any(column.name in restricted for column in (*self.table.clustering, *self.table.regular)),
+            "SELECT DISTINCT with WHERE clause only supports restriction by partition key and/or static columns.",
+        )
         for column in sorted(used, key=lambda column: column.name):
-            refuse(column.kind not in (PARTITION_KEY, STATIC),
-                   "SELECT DISTINCT queries must only request partition key columns and/or static columns "
-                   f"(not {column.name})")  # fmt: skip
+            refuse(
+                column.kind not in (PARTITION_KEY, STATIC),
+                f"SELECT DISTINCT queries must only request partition key columns and/or static columns (not {column.name})",
+            )
         for column in self.table.partition_key if self.restrictions.key_range else ():
             refuse(column not in used, f"SELECT DISTINCT queries must request all the partition key columns (missing {column.name})")
 
@@ -123,9 +128,11 @@ class SelectPlan:
         scan = Scan(self, env, context, state)
         # The nearest vectors come all at once.
         page = options.page_size if options.page_size > 0 and not self.ordering.by_vector else None
-        refuse(page and self.restrictions.among_keys and self.ordering.by_columns,
-               "Cannot page queries with both ORDER BY and a IN restriction on the partition key; you must either remove the "
-               "ORDER BY or the IN and sort client side, or disable paging for this query")  # fmt: skip
+        refuse(
+            page and self.restrictions.among_keys and self.ordering.by_columns,
+            "Cannot page queries with both ORDER BY and a IN restriction on the partition key; you must either remove the "
+            "ORDER BY or the IN and sort client side, or disable paging for this query",
+        )
         if self.is_grouped:
             self._warn_of_aggregation(context)
         if limit == 0:
@@ -145,8 +152,7 @@ class SelectPlan:
                 break
             if page is not None and len(rows) >= page:
                 left = None if limit is None else limit - len(rows)
-                clustering = None if self.statement.distinct else last.clustering
-                return rows, PageEnd(last.token, last.key, clustering, left, scan.given_before(last, view))
+                return rows, _page_end(last, view, left, scan.count - 1, self.statement.distinct)
             env.row, env.group = view, (view,)
             rows.append([evaluate(env) for evaluate in selected])
             last = view
@@ -168,14 +174,14 @@ class SelectPlan:
                     rows.append(finish())
                     in_partition += 1
                 last = group[-1]
-                if last.key != view.key:
-                    in_partition = 0
                 group = []
                 if limit is not None and len(rows) >= limit:
                     return rows, None
                 if page is not None and len(rows) >= page:
                     left = None if limit is None else limit - len(rows)
-                    return rows, PageEnd(last.token, last.key, last.clustering, left, in_partition)
+                    return rows, _page_end(last, view, left, in_partition)
+                if last.key != view.key:
+                    in_partition = 0
             key = new
             group.append(view)
         if (group and (per_partition is None or in_partition < per_partition)) or (not group and self.grouping is None):
@@ -200,11 +206,7 @@ class Scan:
         self.start_count = state.in_partition if state else 0
         self._wanted = plan._select(env)
         self._per_partition = None if plan.is_grouped else plan._per_partition(env)
-        self._count = 0
-
-    def given_before(self, last, following):
-        """Return how many rows of the partition of `last` have been given out, if `following` belongs to it too."""
-        return self._count - 1 if last.key == following.key else 0
+        self.count = 0  # rows given out of the partition being read
 
     def __iter__(self):
         wanted, state = self._wanted, self.state
@@ -226,9 +228,9 @@ class Scan:
 
     def _partition(self, partition, wanted, backwards, state):
         plan, now, facts = self.plan, self.env.now, self.context.facts
-        slices, self._count = wanted.slices, 0
+        slices, self.count = wanted.slices, 0
         if state is not None:
-            slices, self._count = behind(slices, plan.table.position(state.clustering), backwards), state.in_partition
+            slices, self.count = behind(slices, plan.table.position(state.clustering), backwards), state.in_partition
         static = partition.static
         statics = static.cells if static is not None else EMPTY.cells
         tombstones = inspect(static, now)[1] if static is not None and not plan.table.regular else 0
@@ -250,13 +252,13 @@ class Scan:
             if not all(wants(view) for wants in wanted.filters):
                 facts.filtered += touched
                 continue
-            if limit is not None and self._count >= limit:
+            if limit is not None and self.count >= limit:
                 return
             if not touched:
                 facts.partitions.append((plan.table.name, partition.key, len(partition.rows)))
                 touched = True
             facts.rows += 1
-            self._count += 1
+            self.count += 1
             yield view
         if found or state is not None or not plan._shows_static or not static or not inspect(static, now)[0]:
             return
@@ -266,6 +268,13 @@ class Scan:
         if all(wants(view) for wants in wanted.filters):
             facts.rows += 1
             yield view
+
+
+def _page_end(last, following, left, count, distinct=False):
+    """Return where a page ends with the row `last`, when `following` would come next and `count` rows of the partition are out."""
+    if distinct or last.key != following.key:
+        return PageEnd(last.token, last.key, None, left, 0)
+    return PageEnd(last.token, last.key, last.clustering, left, count)
 
 
 def json_key(name):

@@ -1,11 +1,14 @@
 """Selectors: columns, fields, elements and slices of them, writetime and ttl."""
 
+import struct
+
 from stores.cassandra.cql import nodes
 from stores.cassandra.errors import InvalidRequest
 from stores.cassandra.execute.kinds import BIGINT, INT, list_of
 from stores.cassandra.execute.rows import cell_reader, field_path, is_complex, live_cells, reader
 from stores.cassandra.execute.terms import Expression, Receiver, compiles
 from stores.cassandra.results import UNSET
+from stores.cassandra.types.collections import length_prefixed
 
 
 @compiles(nodes.Column)
@@ -121,7 +124,7 @@ def _writetime(compiler, node, receiver, selecting):
             return time_of(each.cells.get(path(env)), env.row.now) if each else None
 
         return Expression(number, of_one)
-    return Expression(list_of(number), _of_all(compiler, node.selector, column, cells, time_of, list_of(number)))
+    return Expression(list_of(number), _of_all(compiler, node.selector, column, cells, time_of))
 
 
 def _latest(cells, time_of):
@@ -145,7 +148,7 @@ def _path(compiler, selector, column):
     return None
 
 
-def _of_all(compiler, selector, column, cells, time_of, result):
+def _of_all(compiler, selector, column, cells, time_of):
     """Return the function that lists the times of all elements, or of those in a slice."""
     type_ = column.type
     ends = [None, None]
@@ -160,7 +163,7 @@ def _of_all(compiler, selector, column, cells, time_of, result):
         now = env.row.now
         if type_.kind == "udt":
             found = [each.cells.get(field_path(i)) for i in range(len(type_.elements))]
-            return result.pack([time_of(cell, now) for cell in found]) if any(found) else None
+            return _packed([time_of(cell, now) for cell in found]) if any(found) else None
         key = type_.elements[0].sort_key if type_.kind in ("set", "map") else None
         low, high = (None if end is None else key(end(env)) for end in ends)
         found = [
@@ -168,6 +171,11 @@ def _of_all(compiler, selector, column, cells, time_of, result):
             for path, cell in live_cells(type_, each, now)
             if (low is None or key(path) >= low) and (high is None or key(path) <= high)
         ]
-        return result.pack(found) if found else None
+        return _packed(found) if found else None
 
     return all_times
+
+
+def _packed(times):
+    """Return a list of serialised numbers as one value; here, and nowhere else, lists hold nulls."""
+    return struct.pack(">i", len(times)) + b"".join(map(length_prefixed, times))

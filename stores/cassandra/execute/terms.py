@@ -13,6 +13,7 @@ from stores.cassandra.errors import InvalidRequest
 from stores.cassandra.execute.kinds import BIGINT, INT, VARINT, native
 from stores.cassandra.results import UNSET, BindColumn
 
+
 class Receiver(NamedTuple):
     """What a value is for: the name that messages quote, and its type."""
 
@@ -89,6 +90,10 @@ class Compiler:
 
 COMPILERS = {}  # class of node: function(compiler, node, receiver, selecting) -> Expression
 _SELECTORS = {nodes.Column, nodes.FieldOf, nodes.ElementOf, nodes.SliceOf, nodes.WritetimeOrTtl}
+
+
+# What a literal means, its receiver decides: the type inferred for it alone says little.
+LITERALS = (nodes.Constant, nodes.ListLiteral, nodes.SetLiteral, nodes.MapLiteral, nodes.UserTypeLiteral, nodes.TupleLiteral)
 
 
 def compiles(*classes):
@@ -222,8 +227,10 @@ def _operand_types(compiler, node, receiver, selecting):
         right = left
     left, right = left or right or wanted, right or left or wanted
     if left is None:
-        raise InvalidRequest(f"Ambiguous '{node.operator}' operation with args {node.left} and {node.right}: use type hint to "
-                             "disambiguate, example '(int) ?'")  # fmt: skip
+        raise InvalidRequest(
+            f"Ambiguous '{node.operator}' operation with args {node.left} and {node.right}: use type hint to "
+            "disambiguate, example '(int) ?'"
+        )
     return left, right
 
 
@@ -231,18 +238,26 @@ def _operand_types(compiler, node, receiver, selecting):
 def _call(compiler, node, receiver, selecting):
     given = [_argument_type(compiler, node, each, selecting) for each in node.arguments]
     wanted = receiver.type if receiver else None
-    function = functions.find(node.name, given, receiver=wanted, arguments=node.arguments, fits=_fits(compiler, selecting),
-                              table=compiler.table, selecting=selecting)  # fmt: skip
+    function = functions.find(
+        node.name,
+        given,
+        receiver=wanted,
+        arguments=node.arguments,
+        fits=_fits(compiler, selecting),
+        table=compiler.table,
+        selecting=selecting,
+    )
     if function.aggregate and not selecting:
         raise InvalidRequest("Aggregation function are not supported in the where clause")
     if wanted is not None and not assignable(wanted, function.return_type):
         raise InvalidRequest(
-            f"Type error: cannot assign result of function {function.name} (type {function.return_type}) to {receiver.name} (type {wanted})"
+            f"Type error: cannot assign result of function {function.name} (type {function.return_type}) "
+            f"to {receiver.name} (type {wanted})"
         )
     arguments = []
     for i, each in enumerate(node.arguments):
         wants = function.argument_types[i]
-        if given[i] is not None and not isinstance(each, nodes.Constant) and wants is not None and not assignable(wants, given[i]):
+        if given[i] is not None and type(each) not in LITERALS and wants is not None and not assignable(wants, given[i]):
             raise InvalidRequest(f"Type error: {each} cannot be passed as argument {i} of function {function.name} of type {wants}")
         target = Receiver(f"arg{i}({function.name})", wants) if wants is not None else None
         arguments.append(compiler.compile(each, target, selecting))
@@ -283,10 +298,11 @@ def _aggregated(function, arguments):
     def evaluate(env):
         if not arguments:
             return function.call(env.group)
-        row, values = env.row, []
-        for env.row in env.group:
+        first, values = env.row, []
+        for row in env.group:
+            env.row = row
             values.append(arguments[0].evaluate(env))
-        env.row = row
+        env.row = first
         return function.call(values)
 
     return evaluate

@@ -42,7 +42,9 @@ def _rows(context, table, consistency):
     """Yield (RowView, Row) of the base table's rows that the view shows."""
     base, now = table.view.base, int(context.moment)
     compiler = Compiler(context.schema, base, ())
-    restrictions = Restrictions(compiler, [r for r in table.view.where if r.operator != "IS NOT"], "SELECT", filtering=True, lenient=True)
+    restrictions = Restrictions(
+        compiler, [r for r in table.view.where if r.operator != "IS NOT"], "SELECT", filtering=True, lenient=True
+    )
     wanted = selector(restrictions)(Env((), context.moment))
     needed = [reader(base, base.columns[column.name]) for column in (*table.partition_key, *table.clustering)]
     command = ReadCommand(wanted.keys, wanted.start, wanted.end, wanted.slices)
