@@ -4,7 +4,9 @@ from dataclasses import dataclass
 
 from stores.cassandra.cql.nodes import FunctionCall, Negation, Operation, TypeHint
 from stores.cassandra.errors import InvalidRequest
-from stores.cassandra.types import EXACT, NOT, WEAK
+
+# How well an argument fits a parameter.
+EXACT, WEAK, NOT = "exact", "weak", "not"
 
 
 @dataclass(frozen=True, slots=True)
