@@ -27,7 +27,7 @@ from stores.cassandra.cql.nodes import (
 )
 from stores.cassandra.cql.typenames import CollectionTypeName, FrozenTypeName, NativeTypeName, UserTypeName, VectorTypeName
 from stores.cassandra.errors import CqlError, InvalidRequest, SyntaxException
-from stores.cassandra.execute import literals, terms  # noqa: F401: literals registers itself
+from stores.cassandra.execute import literals, terms  # noqa: F401 (literals registers itself)
 from stores.cassandra.types import (
     ASCII,
     BIGINT,
