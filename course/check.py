@@ -274,8 +274,8 @@ def hint(number: str) -> None:
 
 
 def shown(value: Any, limit: int = 300) -> str:
-    """`repr(value)`, cut in the middle if longer than `limit` characters."""
-    text = repr(value)
+    """`repr(value)`, cut in the middle if longer than `limit` characters; an error reads `KeyError: 'x'`."""
+    text = f"{type(value).__name__}: {value}" if isinstance(value, BaseException) else repr(value)
     if len(text) <= limit:
         return text
     half = (limit - 3) // 2

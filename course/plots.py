@@ -339,6 +339,42 @@ def herd(loads: Mapping[str, Sequence[int]]) -> Picture:
     return figure
 
 
+@styled
+def round_trips(sizes: Sequence[int], seconds: Mapping[str, Sequence[float]]) -> Picture:
+    """How long a job of `sizes[i]` keys takes, in seconds, a line for each way to do it: {"one MGET": [0.001, ...], ...}."""
+    last = [_short(1000 * times[-1]) for times in seconds.values()]
+    figure = new_picture(8, 3.2)
+    axes = figure.subplots()
+    for name, times in seconds.items():
+        axes.plot(sizes, [1000 * time for time in times], "o-", markersize=4, label=name)
+    axes.set_title(f"{whole(sizes[-1])} keys take {' or '.join(last)} ms")
+    axes.set_xlabel("keys")
+    axes.set_ylabel("time (ms)")
+    axes.set_ylim(bottom=0)
+    figure.legend(loc="outside right upper")
+    return figure
+
+
+@styled
+def schedule(steps: Sequence[tuple[str, str]], title: str) -> Picture:
+    """What many actors did, in order, as `Crowd.schedule` has it: a row for each actor, a mark for each step."""
+    steps = [(actor, " ".join(what.split()[:2])) for actor, what in steps if not what.startswith("return")]
+    rows = {actor: row for row, actor in enumerate(dict.fromkeys(actor for actor, _ in steps))}
+    figure = new_picture(8, 1.2 + 0.13 * len(rows))
+    axes = figure.subplots()
+    kinds = sorted({what for _, what in steps}, key=lambda what: (what != "load", "lock" in what, what))
+    for kind, colour in zip(kinds, (RED, SKY, GREEN, ORANGE, PINK, GREY), strict=False):
+        places = [(place, rows[actor]) for place, (actor, what) in enumerate(steps, start=1) if what == kind]
+        axes.scatter(*zip(*places, strict=True), s=14, color=colour, marker="s", label=kind)
+    axes.set_title(title)
+    axes.set_xlabel("step")
+    axes.set_yticks(range(0, len(rows), 5), list(rows)[::5])
+    axes.invert_yaxis()
+    count_on(axes.xaxis)
+    figure.legend(loc="outside right upper")
+    return figure
+
+
 # -- for everything else ----------------------------------------------------------------------
 
 

@@ -29,7 +29,6 @@ from grader.kernel import GUARDS, GradingKernelManager
 from grader.notes import Note, look, tampering
 
 ROOT = Path(__file__).resolve().parent.parent
-GUARDED = ("course", "stores")       # packages whose functions a check relies on, besides what the notebook imports
 KEPT_ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "TZ", "SYSTEMROOT", "COMSPEC", "PATHEXT", "NUMBER_OF_PROCESSORS")
 
 
@@ -304,13 +303,13 @@ def _lay_out(scratch: Path, files: dict[str, bytes]) -> Path:
 def _environment(scratch: Path, imports: dict[str, tuple[str, str]]) -> dict[str, str]:
     """What a submission may see of the environment: no passwords, no addresses of real servers."""
     home, tmp = str(scratch / "home"), str(scratch / "tmp")
-    packages = {module.partition(".")[0] for module, _ in imports.values()} - set(sys.stdlib_module_names)
+    guards = {module for module, _ in imports.values() if module.partition(".")[0] not in sys.stdlib_module_names}
     kept = {name: os.environ[name] for name in KEPT_ENVIRONMENT if name in os.environ}
     return kept | {
         "HOME": home, "USERPROFILE": home, "IPYTHONDIR": home, "JUPYTER_CONFIG_DIR": home, "TMPDIR": tmp, "TEMP": tmp, "TMP": tmp,
         "MPLCONFIGDIR": _copy_font_cache(scratch), "MPLBACKEND": "module://matplotlib_inline.backend_inline",
         "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1", "NBGRADER_EXECUTION": "autograde",
-        GUARDS: ",".join(sorted({*GUARDED, *packages}))}
+        GUARDS: ",".join(sorted(guards))}
 
 
 def _copy_font_cache(scratch: Path) -> str:

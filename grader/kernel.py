@@ -1,6 +1,6 @@
 """The kernel that runs submissions: an ordinary Python kernel that seals each check cell, and its client.
 
-    python -P -m grader.kernel -f CONNECTION_FILE      (GRADER_GUARDS names the packages to import and guard first)
+    python -P -m grader.kernel -f CONNECTION_FILE      (GRADER_GUARDS names the modules to import and guard first)
 """
 
 import importlib
@@ -24,7 +24,8 @@ class GradingKernel(IPythonKernel):
 
     async def do_execute(self, code, silent, *args, cell_meta=None, **kwargs):
         if not hasattr(self, "_seal"):
-            self._seal = Seal(self.shell, os.environ.get(GUARDS, "").split(","))
+            packages = {name.partition(".")[0] for name in os.environ.get(GUARDS, "").split(",")}
+            self._seal = Seal(self.shell, packages | {"course", "stores"})
         graded = (cell_meta or {}).get("graded")
         if graded is None:
             return await super().do_execute(code, silent, *args, cell_meta=cell_meta, **kwargs)

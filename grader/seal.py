@@ -32,7 +32,7 @@ class Seal:
     packages  names of the packages to guard besides IPython's own: their modules that are imported by now
     """
 
-    def __init__(self, shell, packages: list[str]):
+    def __init__(self, shell, packages: set[str]):
         self.shell = shell
         self.modules = {name: module for name, module in sys.modules.items()
                         if name in MACHINERY or name.partition(".")[0] in packages}

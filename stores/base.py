@@ -185,6 +185,10 @@ class Faults:
         """Hold `command` (every command when None) back for `seconds` before the engine sees it."""
         return self._begin(Fault(self, "delay", command, seconds=seconds))
 
+    def __bool__(self):
+        """Return whether any fault is in force."""
+        return bool(self._faults)
+
     def clear(self):
         """End every fault."""
         for fault in self._faults:
@@ -226,6 +230,7 @@ class Server:
     kind = "embedded"  # or "real"
     scheme = ""  # of the url
     path = ""  # of the url
+    log = Log  # what record() gives
 
     def __init__(self, front, engine, clock):
         self.front = front
@@ -249,7 +254,7 @@ class Server:
     @contextmanager
     def record(self):
         """Record the commands that clients send inside the block; connection set-up is left out."""
-        log = Log()
+        log = self.log()
         self.front.logs = (*self.front.logs, log)
         try:
             yield log

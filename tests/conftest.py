@@ -1,6 +1,8 @@
 """What all tests share: the project's root, real programs where a test needs one, and no clock for hypothesis."""
 
+import importlib
 import os
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -14,9 +16,32 @@ settings.load_profile("course")
 ROOT = Path(__file__).resolve().parent.parent
 
 
+def pytest_addoption(parser):
+    told = "stores whose conformance suite runs on the real server that the environment names: --real neo4j"
+    parser.addoption("--real", default="", metavar="STORES", help=told)
+
+
 @pytest.fixture(scope="session")
 def root() -> Path:
     return ROOT
+
+
+@pytest.fixture(scope="session")
+def chosen(request):
+    """Give chosen(store): a context in which stores.start(store) is embedded, or real where --real asks for that."""
+    real = request.config.getoption("--real").split(",")
+
+    @contextmanager
+    def choose(store):
+        variable = importlib.import_module(f"stores.{store}").VARIABLE
+        with pytest.MonkeyPatch.context() as patch:
+            if store not in real:
+                patch.delenv(variable, raising=False)
+            elif not os.environ.get(variable):
+                pytest.fail(f"--real {store} needs the address of a real server in {variable}")
+            yield
+
+    return choose
 
 
 @pytest.fixture(scope="session")
@@ -54,5 +79,5 @@ def memcached_program(launch):
 @pytest.fixture(autouse=True)
 def no_addresses(monkeypatch):
     """Tests are embedded unless they say otherwise, whatever the environment of the developer."""
-    for variable in ("REDIS_URL", "MEMCACHED_URL"):
+    for variable in ("REDIS_URL", "MEMCACHED_URL", "NEO4J_URI", "CASSANDRA_CONTACT_POINTS"):
         monkeypatch.delenv(variable, raising=False)

@@ -78,6 +78,10 @@ def test_a_cause_may_depend_on_what_came():
     assert "twenty" in str(in_task(lambda: check("x", got=20, want=1, cause=lambda got: "twenty" if got == 20 else "other")))
 
 
+def test_an_error_that_came_instead_reads_as_python_says_it():
+    assert "got       KeyError: 'x'" in str(in_task(lambda: check("x", got=KeyError("x"), want=1)))
+
+
 def test_a_long_difference_names_its_place():
     rows = [{"n": i, "price": 100 * i} for i in range(30)]
     wrong = [dict(row) for row in rows]

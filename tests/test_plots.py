@@ -14,6 +14,10 @@ from matplotlib.transforms import Bbox
 
 from course import plots, shopstream
 
+CROWD = [(f"reader-{n}", "GET page:p7") for n in range(1, 21)] + [
+    ("reader-1", "SET lock:page:p7 token"), ("reader-1", "load"), ("reader-1", "return what it loaded"),
+    ("reader-1", 'SET page:p7 {"name"'), ("reader-1", "DEL lock:page:p7"),
+]  # fmt: skip
 RATIOS = {"LRU": [0.2, 0.5, 0.8], "optimal": [0.4, 0.7, 0.9]}
 
 
@@ -32,6 +36,8 @@ EXAMPLES = {
     "hit_ratio single": lambda: plots.hit_ratio([10, 100, 1000], {"skew 1.0": RATIOS}),
     "herd": lambda: plots.herd({"same TTL": [0, 12_000, 0, 0], "TTL ± 10 %": [3, 2, 4, 3]}),
     "herd of four": lambda: plots.herd({f"way {n}, with and without a lock": [0, n, 0] for n in range(4)}),
+    "round_trips": lambda: plots.round_trips([1, 10, 100], {"a GET each": [0.001, 0.01, 0.1], "one MGET": [0.001, 0.001, 0.002]}),
+    "schedule": lambda: plots.schedule(CROWD, "20 readers, 1 load"),
     "bars": lambda: plots.bars({"no cache": 100, "a name that takes quite some room": 12_345.6}, "A title", "queries"),
 }
 
@@ -221,3 +227,17 @@ def test_bars_draws_each_value_with_its_number():
     assert (axes.get_title(loc="left"), axes.get_xlabel()) == ("A title", "queries")
     figure.draw_without_rendering()
     assert axes.yaxis_inverted() and [label.get_text() for label in axes.get_yticklabels()] == ["no cache", "cache", "many"]
+
+
+def test_round_trips_are_drawn_in_milliseconds():
+    figure = plots.round_trips([1, 10], {"a GET each": [0.001, 0.01], "one MGET": [0.001, 0.0015]})
+    assert [list(line.get_ydata()) for line in figure.axes[0].lines] == [[1, 10], [1, 1.5]]
+    assert "10 keys take 10 or 1.5 ms" in texts(figure)
+
+
+def test_a_schedule_marks_each_step_but_returns():
+    (axes,) = plots.schedule(CROWD, "a title").axes
+    marks = {marks.get_label(): len(marks.get_offsets()) for marks in axes.collections}
+    assert marks == {"load": 1, "GET page:p7": 20, "SET page:p7": 1, "DEL lock:page:p7": 1, "SET lock:page:p7": 1}
+    (load,) = [marks for marks in axes.collections if marks.get_label() == "load"]
+    assert load.get_offsets().tolist() == [[22, 0]]

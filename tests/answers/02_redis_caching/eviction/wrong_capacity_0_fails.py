@@ -1,0 +1,22 @@
+# caught by: lru with capacity 0
+def lru(requests, capacity):
+    """Replay `requests` through a cache of `capacity` keys that evicts the least recently used: (hits, evicted keys)."""
+    return _replay(requests, capacity, lambda counts: next(iter(counts)))
+
+
+def lfu(requests, capacity):
+    """The same for the least frequently used key; of several, the one used longest ago."""
+    return _replay(requests, capacity, lambda counts: min(counts, key=counts.get))
+
+
+def _replay(requests, capacity, victim):
+    """`victim` chooses from a dict of key → number of requests, in the order of the last request."""
+    counts, hits, evicted = {}, 0, []
+    for key in requests:
+        if key in counts:
+            hits += 1
+        elif len(counts) == capacity:
+            evicted.append(victim(counts))
+            del counts[evicted[-1]]
+        counts[key] = counts.pop(key, 0) + 1     # taken out and put in again: now it is the last
+    return hits, evicted

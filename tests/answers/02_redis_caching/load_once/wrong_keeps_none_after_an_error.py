@@ -1,0 +1,34 @@
+# caught by: one reader gets the error of load()
+def load_once(r, key, load, ttl, wait=5.0):
+    """The value under `key`; of all readers that miss it, one calls `load()` and keeps the value for `ttl` seconds.
+
+    wait   seconds to wait for the value of another reader at most; then TimeoutError
+    """
+    lock, token = f"lock:{key}", secrets.token_hex(8)
+    deadline = monotonic() + wait
+    while (text := r.get(key)) is None:
+        if r.set(lock, token, nx=True, ex=10):
+            try:
+                if (text := r.get(key)) is not None:
+                    break
+                value = None
+                try:
+                    value = load()
+                except ConnectionError:
+                    pass
+                r.set(key, json.dumps(value), ex=ttl)
+                return value
+            finally:
+                r.eval(RELEASE, 1, lock, token)
+        if monotonic() > deadline:
+            raise TimeoutError(f"no value for {key} after {wait} s")
+        sleep(0.01)
+    return json.loads(text)
+
+
+RELEASE = """
+    if redis.call('GET', KEYS[1]) == ARGV[1] then
+        return redis.call('DEL', KEYS[1])
+    end
+    return 0
+"""

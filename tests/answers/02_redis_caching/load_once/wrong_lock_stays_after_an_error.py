@@ -1,0 +1,28 @@
+# caught by: one reader gets the error of load()
+def load_once(r, key, load, ttl, wait=5.0):
+    """The value under `key`; of all readers that miss it, one calls `load()` and keeps the value for `ttl` seconds.
+
+    wait   seconds to wait for the value of another reader at most; then TimeoutError
+    """
+    lock, token = f"lock:{key}", secrets.token_hex(8)
+    deadline = monotonic() + min(wait, 0.2)
+    while (text := r.get(key)) is None:
+        if r.set(lock, token, nx=True, ex=10):
+            text = r.get(key)
+            if text is None:
+                text = json.dumps(load())
+                r.set(key, text, ex=ttl)
+            r.eval(RELEASE, 1, lock, token)
+            return json.loads(text)
+        if monotonic() > deadline:
+            raise TimeoutError(f"no value for {key} after {wait} s")
+        sleep(0.01)
+    return json.loads(text)
+
+
+RELEASE = """
+    if redis.call('GET', KEYS[1]) == ARGV[1] then
+        return redis.call('DEL', KEYS[1])
+    end
+    return 0
+"""
