@@ -112,10 +112,18 @@ def floor_milliseconds(time, duration, start):
     whole = duration.days * calendar.DAY_MS + duration.nanoseconds // 1_000_000
     if not duration.months:
         return time - (time - start) % whole if whole else time
+    if not whole:  # Cassandra counts months of the calendar here, whatever their days: the result may be after `time`
+        steps = (_month(time) - _month(start)) // duration.months
+        return _stepped(start, duration, steps)
     steps = (time - start) // (duration.months * 28 * calendar.DAY_MS + whole)  # no month is shorter: never too few
     while steps and _stepped(start, duration, steps) > time:
         steps -= 1
     return _stepped(start, duration, steps)
+
+
+def _month(milliseconds):
+    year, month, _ = calendar.date_of(milliseconds // calendar.DAY_MS)
+    return year * 12 + month
 
 
 def _stepped(start, duration, steps):

@@ -101,7 +101,11 @@ class CqlType:
         return self.from_text(term.text)
 
     def from_text(self, text):
-        """Return the bytes of a value written as text, as in a constant. Raises InvalidRequest."""
+        """Return the bytes of a value written as text, as in a constant; no text is the empty value. Raises InvalidRequest."""
+        return b"" if not text and self.empty_allowed else self.parse(text)
+
+    def parse(self, text):
+        """Return the bytes of a value written as text that is not empty, or of a type without an empty value."""
         raise NotImplementedError
 
     def accepts(self, other):

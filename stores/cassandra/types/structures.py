@@ -17,6 +17,7 @@ class TupleType(CqlType):
     """tuple<a, b, …>, always one cell. Values: tuples; absent parts are None."""
 
     name, kind, code, java_class = "tuple", "tuple", 0x0031, "TupleType"
+    _word = "tuple"  # in messages
 
     def __init__(self, *elements):
         self.elements = tuple(element.frozen() for element in elements)
@@ -39,8 +40,7 @@ class TupleType(CqlType):
         parts, position = [], 0
         while position < len(data):
             if len(parts) == len(self.elements):
-                count = len(self.elements)
-                raise InvalidRequest(f"Expected {count} value{'s' if count > 1 else ''} for {self} column, but got more")
+                raise InvalidRequest(f"Invalid remaining data after end of {self._word} value")
             if position + 4 > len(data):
                 raise InvalidRequest(self._too_short("size of ", len(parts)))
             (length,) = _INT.unpack_from(data, position)
@@ -105,6 +105,7 @@ class UserType(TupleType):
     """A user-defined type; not frozen it has one cell per field. Values: tuples in the order of the fields."""
 
     kind, code, java_class = "udt", 0x0030, "UserType"
+    _word = "UDT"
 
     def __init__(self, keyspace, name, fields, is_multicell=True):
         """`fields`: pairs (name, type)."""
@@ -137,15 +138,6 @@ class UserType(TupleType):
     def field_type(self, name):
         """Return the type of a field, or None."""
         return dict(self.fields).get(name)
-
-    def unpack(self, data):
-        """Return the serialised fields: bytes or None. Raises InvalidRequest."""
-        try:
-            return super().unpack(data)
-        except InvalidRequest as error:
-            if error.message.startswith("Expected"):
-                raise InvalidRequest("Invalid remaining data after end of UDT value") from None
-            raise
 
     def _too_short(self, what, place):
         return f"Not enough bytes to read {what}{place}th field {self.names[place]}"
