@@ -145,9 +145,7 @@ class Program:
         deadline = time.monotonic() + ready
         while not self._answers():
             if self.process.poll() is not None:
-                raise RuntimeError(
-                    f"{self.name} ended with status {self.process.returncode}:\n{self.output()}"
-                )
+                raise RuntimeError(f"{self.name} ended with status {self.process.returncode}:\n{self.output()}")
             if time.monotonic() > deadline:
                 raise RuntimeError(f"{self.name} does not answer after {ready:g} s:\n{self.output()}")
             time.sleep(0.02)

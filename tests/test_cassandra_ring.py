@@ -230,7 +230,12 @@ def test_silence_that_nobody_has_noticed_is_a_timeout(server, ask):
         ask("INSERT INTO t (k, v) VALUES (1, 'a')", QUORUM)
     assert time.perf_counter() - started >= server.timeout * 0.9
     error = caught.value
-    assert (error.consistency, error.required_responses, error.received_responses, error.write_type) == (QUORUM, 2, 1, WriteType.SIMPLE)
+    assert (error.consistency, error.required_responses, error.received_responses, error.write_type) == (
+        QUORUM,
+        2,
+        1,
+        WriteType.SIMPLE,
+    )
     with pytest.raises(ReadTimeout) as caught:
         ask("SELECT v FROM t WHERE k = 1", QUORUM)
     error = caught.value
@@ -291,7 +296,9 @@ LEVELS = "ANY ONE TWO THREE QUORUM ALL LOCAL_QUORUM EACH_QUORUM LOCAL_ONE".split
 @pytest.mark.parametrize("away", [0, 1, 2])
 @pytest.mark.parametrize("level", LEVELS)
 def test_every_level_needs_as_many_as_it_says(server, ask, level, away):
-    needed = {"ANY": 1, "ONE": 1, "TWO": 2, "THREE": 3, "QUORUM": 2, "ALL": 3, "LOCAL_QUORUM": 2, "EACH_QUORUM": 2, "LOCAL_ONE": 1}[level]
+    needed = {"ANY": 1, "ONE": 1, "TWO": 2, "THREE": 3, "QUORUM": 2, "ALL": 3, "LOCAL_QUORUM": 2, "EACH_QUORUM": 2, "LOCAL_ONE": 1}[
+        level
+    ]
     for node in server.nodes[1 : 1 + away]:
         node.cut_off()
     code = getattr(ConsistencyLevel, level)
