@@ -87,7 +87,8 @@ class RealCassandra(CassandraServer):
 
     def exists(self, keyspace):
         """Return whether the server has a keyspace of this name."""
-        return self._ask(f"SELECT keyspace_name FROM system_schema.keyspaces WHERE keyspace_name = '{_quoted(keyspace)}'").one() is not None
+        found = self._ask(f"SELECT durable_writes FROM system_schema.keyspaces WHERE keyspace_name = '{_quoted(keyspace)}'")
+        return found.one() is not None
 
     def claim(self, name, if_not_exists=False):
         """Write into the ledger that a keyspace is this kernel's. Raises InvalidRequest when it is somebody else's."""
@@ -96,18 +97,20 @@ class RealCassandra(CassandraServer):
         exists = self.exists(name)
         if exists and not if_not_exists:
             return  # the server says so itself
-        claimed = (
-            not exists
-            and self._ask(f"INSERT INTO {LEDGER}.keyspaces (name, kernel) VALUES ('{_quoted(name)}', '{self._token}') IF NOT EXISTS").was_applied
-        )
-        if not claimed:
+        claim = f"INSERT INTO {LEDGER}.keyspaces (name, kernel) VALUES ('{_quoted(name)}', '{self._token}') IF NOT EXISTS"
+        if exists or not self._ask(claim).was_applied:
             raise InvalidRequest(f"Keyspace {name} exists and is not the course's: choose another name")
         self._owned.add(name)
 
     def forget(self, name):
         """Take a keyspace that has been dropped out of the ledger."""
         self._owned.discard(name)
-        self._ask(f"DELETE FROM {LEDGER}.keyspaces WHERE name = '{name}' IF kernel = '{self._token}'")
+        self._ask(f"DELETE FROM {LEDGER}.keyspaces WHERE name = '{_quoted(name)}' IF kernel = '{self._token}'")
+
+    def forget_unless_there(self, name):
+        """Take a claim back when nothing was created."""
+        if name in self._owned and not self.exists(name):
+            self.forget(name)
 
     def create_keyspace(self):
         self.claim(self.keyspace)
@@ -150,8 +153,8 @@ class RealCassandra(CassandraServer):
         alive = {row.kernel for row in self._ask(f"SELECT kernel FROM {LEDGER}.kernels")}
         for name, token in self._ask(f"SELECT name, kernel FROM {LEDGER}.keyspaces"):
             if token not in alive:
-                taken = self._ask(f"UPDATE {LEDGER}.keyspaces SET kernel = '{self._token}' WHERE name = '{name}' IF kernel = '{token}'")
-                if taken.was_applied:
+                take = f"UPDATE {LEDGER}.keyspaces SET kernel = '{self._token}' WHERE name = '{_quoted(name)}' IF kernel = '{token}'"
+                if self._ask(take).was_applied:
                     self._owned.add(name)
         self._drop_all()
         self.create_keyspace()
@@ -171,7 +174,8 @@ class RealCassandra(CassandraServer):
 
     def _drop_all(self):
         for name in list(self._owned):
-            self._ask(f'DROP KEYSPACE IF EXISTS "{name}"')
+            if self.exists(name):
+                self._ask(f'DROP KEYSPACE IF EXISTS "{name}"')
             self.forget(name)
 
     def _live(self):

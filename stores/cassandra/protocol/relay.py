@@ -71,7 +71,7 @@ class RelaySession(CqlSession):
                 raise errors.ProtocolException("Unexpected message AUTH_RESPONSE: the course has logged in already")
         statement, frame = await self._checked(frame, request)
         answer = await self._upstream.call(frame)
-        self._follow(message, statement, answer)
+        await self._follow(message, statement, answer)
         return RESPONSE_OPCODES[answer.opcode], answer.body, answer.flags
 
     async def _checked(self, frame, request):
@@ -84,7 +84,8 @@ class RelaySession(CqlSession):
                 return None, frame._replace(body=codec.int_(len(data)) + data + rest)
             case messages.Query(text=text) | messages.Prepare(text=text):
                 keyspace = request.keyspace if isinstance(request, messages.Prepare) else request.parameters.keyspace
-                return await self._allowed(text, keyspace or self.keyspace), frame
+                claim = not isinstance(request, messages.Prepare)
+                return await self._allowed(text, keyspace or self.keyspace, claim), frame
             case messages.Execute(id=id_):
                 return await self._allowed(self.prepared(id_).text, self.prepared(id_).keyspace), frame
         for part, _ in request.entries:
@@ -94,17 +95,17 @@ class RelaySession(CqlSession):
                 self.prepared(part)
         return None, frame
 
-    async def _allowed(self, text, keyspace):
+    async def _allowed(self, text, keyspace, claim=True):
         statement, foreign = check(text, keyspace, self.cluster.owned())
         # The course's own questions to the server go through the driver, in other threads.
         for name in foreign:
             if await asyncio.to_thread(self.cluster.exists, name):  # of one that does not, the server says so
                 raise refusal(name, self.cluster.owned())
-        if isinstance(statement, definitions.CreateKeyspace):
+        if isinstance(statement, definitions.CreateKeyspace) and claim:
             await asyncio.to_thread(self.cluster.claim, statement.keyspace, statement.if_not_exists)
         return statement
 
-    def _follow(self, message, statement, answer):
+    async def _follow(self, message, statement, answer):
         """Keep what the session must know of the connection's state."""
         request = message.request
         kind = int.from_bytes(_result_of(answer)[:4], "big") if answer.opcode == messages.OPCODE["RESULT"] else 0
@@ -114,7 +115,9 @@ class RelaySession(CqlSession):
             id_ = codec.Reader(_result_of(answer)[4:]).short_bytes()
             self.cluster.prepared[id_] = Known(request.text, request.keyspace or self.keyspace)
         elif isinstance(statement, definitions.DropKeyspace) and kind == messages.SCHEMA_CHANGE:
-            self.front.loop.run_in_executor(None, self.cluster.forget, statement.keyspace)
+            await asyncio.to_thread(self.cluster.forget, statement.keyspace)
+        elif isinstance(statement, definitions.CreateKeyspace) and answer.opcode == messages.OPCODE["ERROR"]:
+            await asyncio.to_thread(self.cluster.forget_unless_there, statement.keyspace)
         if message.command is not None and self.front.logs and message.command.name != "PREPARE":
             self.note(message.command, request.parameters.options.consistency.name)
 
