@@ -32,7 +32,9 @@ options = st.fixed_dictionaries(
         "timestamp": st.none() | st.integers(-(2**63), 2**63 - 1),
     }
 )
-paging = st.fixed_dictionaries({"fetch_size": st.none() | st.integers(1, 2**31 - 1), "paging_state": st.none() | st.binary(min_size=1, max_size=20)})
+paging = st.fixed_dictionaries(
+    {"fetch_size": st.none() | st.integers(1, 2**31 - 1), "paging_state": st.none() | st.binary(min_size=1, max_size=20)}
+)
 
 
 def sent(message, version, stream=1, pieces=()):
@@ -87,7 +89,8 @@ def test_a_value_may_be_unset():
 
 
 entries = st.lists(
-    st.tuples(st.just(False), texts, st.lists(values, max_size=3)) | st.tuples(st.just(True), st.binary(min_size=16, max_size=16), st.lists(values, max_size=3)),
+    st.tuples(st.just(False), texts, st.lists(values, max_size=3))
+    | st.tuples(st.just(True), st.binary(min_size=16, max_size=16), st.lists(values, max_size=3)),
     max_size=4,
 )
 
@@ -178,7 +181,9 @@ def test_the_driver_reads_a_prepared_statement(version, results):
 def test_the_driver_reads_the_other_results():
     assert decoded("RESULT", messages.result(Void(), 4, Options()), 4).kind == 1
     assert decoded("RESULT", messages.result(SetKeyspace("shop"), 4, Options()), 4).new_keyspace == "shop"
-    changed = decoded("RESULT", messages.result(SchemaChange("CREATED", "TABLE", "shop", "orders"), 4, Options()), 4).schema_change_event
+    changed = decoded(
+        "RESULT", messages.result(SchemaChange("CREATED", "TABLE", "shop", "orders"), 4, Options()), 4
+    ).schema_change_event
     assert changed == {"target_type": "TABLE", "change_type": "CREATED", "keyspace": "shop", "table": "orders"}
 
 
