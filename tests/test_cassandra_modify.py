@@ -219,8 +219,8 @@ def test_counters(cql):
         ),
         ("UPDATE n USING TIMESTAMP 1 SET a = a + 1 WHERE k = 1", "Cannot provide custom timestamp for counter updates"),
         ("UPDATE n USING TTL 1 SET a = a + 1 WHERE k = 1", "Cannot provide custom TTL for counter updates"),
-        ("UPDATE n SET a = a + 1 WHERE k = 1 IF a = 1", "Conditional updates are not supported on counter tables"),
-        ("UPDATE n SET a = a + null WHERE k = 1", "Invalid null value for counter increment"),
+        ("UPDATE n SET a = a + 1 WHERE k = 1 IF a = 1", "Conditions on counters are not supported"),
+        ("UPDATE n SET a = a + null WHERE k = 1", "Invalid null value for counter increment/decrement"),
     ],
 )
 def test_refusals_about_counters(cql, text, message):

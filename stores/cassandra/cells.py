@@ -7,7 +7,7 @@ is dropped as soon as both have met, so that a row has one form only for what it
 from typing import NamedTuple
 
 LIVE, EXPIRING, TOMBSTONE = range(3)  # in the order in which they win at the same timestamp
-MIN_TIMESTAMP = -(2**63)
+MIN_TIMESTAMP, MAX_TIMESTAMP = -(2**63), 2**63 - 1
 FAR = 2**63 - 1  # seconds; later than every deletion
 
 

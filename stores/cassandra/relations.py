@@ -77,11 +77,14 @@ class Relations:
     def _add_token(self, relation):
         columns = [self.table.column(name) for name in relation.columns]
         keys = self.table.partition_key
-        names, shown = ", ".join(c.name for c in keys), f"token({', '.join(relation.columns)})"
+        names, shown = ", ".join(c.name for c in keys), ", ".join(relation.columns)
         if columns != keys:
+            refuse(
+                any(c not in columns for c in keys),
+                "The token() function must be applied to all partition key components or none of them",
+            )
             refuse(len(set(relation.columns)) < len(columns), "The token() function contains duplicate partition key components")
             refuse(any(c not in keys for c in columns), "The token() function must contains only partition key components")
-            refuse(len(columns) < len(keys), "The token() function must be applied to all partition key components or none of them")
             raise InvalidRequest(f"The token function arguments must be in the partition key order: {names}")
         operator = relation.operator
         refuse(operator == "!=", f'Unsupported "!=" relation: {relation}')
@@ -94,10 +97,6 @@ class Relations:
         refuse(
             any(other[0] == operator[0] for other in self.token),
             f"More than one restriction was found for the {_bound(operator)} bound on {', '.join(relation.columns)}",
-        )
-        refuse(
-            any(c.name in self.equal or c.name in self.among for c in keys),
-            f'Columns "{names}" cannot be restricted by both a normal relation and a token relation',
         )
         self.token[operator] = evaluate
 
@@ -119,11 +118,17 @@ class Relations:
         column, operator = self.table.column(relation.column), relation.operator
         type_, name = column.type, column.name
         refuse(operator == "!=", f'Unsupported "!=" relation: {relation}')
-        refuse(operator == "IS NOT", f"Unsupported restriction: {relation}")
+        refuse(operator == "IS NOT", f"Unsupported restriction: {nodes.quoted(name)} IS NOT NULL")
+        if operator == "LIKE":
+            self.compiler.value(relation.value, name, type_)
         refuse(operator == "LIKE", f"LIKE restriction is only supported on properly indexed columns. {relation} is not valid.")
         if operator.startswith("CONTAINS"):
             self._add_contains(column, operator, relation.value)
             return
+        refuse(
+            type_.kind == "vector" and any(index.column == name for index in self.indexes),
+            "Vector indexes only support ANN queries",
+        )
         if type_.is_multicell:
             if type_.kind == "udt":
                 raise InvalidRequest(f"Non-frozen UDT column '{name}' ({type_}) cannot be restricted by any relation")
@@ -147,7 +152,7 @@ class Relations:
             side[name] = (operator, evaluate)
 
     def _refuse_combination(self, column, operator):
-        name, keys = column.name, self.table.partition_key
+        name = column.name
         once = f"{name} cannot be restricted by more than one relation if it includes an Equal"
         refuse(name in self.equal, once)
         other = self.tuple_on(name)
@@ -155,18 +160,11 @@ class Relations:
         refuse(
             name in self.contains, f"Collection column {name} can only be restricted by CONTAINS, CONTAINS KEY, or map-entry equality"
         )
+        refuse(name in self.among, f"{name} cannot be restricted by more than one relation if it includes a IN")
         refuse(
-            self.token and column in keys and operator in ("=", "IN"),
-            f'Columns "{", ".join(c.name for c in keys)}" cannot be restricted by both a normal relation and a token relation',
+            name in self.sliced and operator in ("=", "IN"),
+            f'Column "{name}" cannot be restricted by both an equality and an inequality relation',
         )
-        if operator == "=":
-            refuse(name in self.among or name in self.sliced, once)
-        elif operator == "IN":
-            refuse(
-                name in self.among or name in self.sliced, f"{name} cannot be restricted by more than one relation if it includes a IN"
-            )
-        else:
-            refuse(name in self.among, f'Column "{name}" cannot be restricted by both an equality and an inequality relation')
 
     def _add_contains(self, column, operator, value):
         type_, name = column.type, column.name

@@ -56,7 +56,7 @@ class Restrictions(Relations):
                 f"{self.statement} statements",
             )
             return
-        if self.token:
+        if self.token and len(self.keys) < len(columns):
             self.key_range = True
         elif not self.keys:
             self.key_range, self.uses_index = True, self.has_index
@@ -141,5 +141,7 @@ class Restrictions(Relations):
             return any(each.operator == wanted for each in self.contains.get(name, ()))
         on_tuple = self.tuple_on(name)
         if index.is_sai:
-            return bool(name in self.equal or name in self.sliced or on_tuple)
+            type_ = self.table.columns[name].type
+            in_order = type_.cql_name not in ("text", "ascii", "boolean") and type_.kind == "native"
+            return bool(name in self.equal or (in_order and (name in self.sliced or on_tuple)))
         return name in self.equal or bool(on_tuple and on_tuple.operator == "=")

@@ -1,6 +1,7 @@
 """What exists: keyspaces, tables, columns, user types, indexes and views. The DDL statements change it (execute/ddl)."""
 
 import time
+import unicodedata
 import uuid
 from contextlib import suppress
 
@@ -86,6 +87,17 @@ class Index:
     def is_sai(self):
         """Whether it is a storage-attached index."""
         return self.options.get("class_name", "").rsplit(".", 1)[-1].lower() in ("storageattachedindex", "sai")
+
+    def analysed(self, value):
+        """Return the serialised text as this index compares it: by its options without case, in one form, in ASCII."""
+        text = value.decode()
+        if self.options.get("case_sensitive", "true").lower() == "false":
+            text = text.lower()
+        if self.options.get("normalize", "false").lower() == "true":
+            text = unicodedata.normalize("NFC", text)
+        if self.options.get("ascii", "false").lower() == "true":
+            text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+        return text
 
 
 class View:

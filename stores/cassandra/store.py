@@ -44,6 +44,7 @@ class Store:
         self.name = name
         self._tables = {}  # id: {key: Partition}
         self._ring = {}  # id: sorted [(token, key)]
+        self._counts = {}  # id: {((key, position), column): Cell}, this node's own counts
 
     def apply(self, mutation):
         """Merge one mutation in."""
@@ -65,24 +66,29 @@ class Store:
         counted = delta.part(())
         counted.static, counted.ranges = None, delta.ranges
         if delta.static is not None:
-            counted.put_static(self._counted(delta.static, partition and partition.static))
+            counted.put_static(self._counted(mutation.table, (delta.key, None), delta.static, partition and partition.static))
         for position, row in zip(delta.positions, delta.rows, strict=True):
-            counted.put(position, self._counted(row, partition and partition.row_at(position)))
+            old = partition and partition.row_at(position)
+            counted.put(position, self._counted(mutation.table, (delta.key, position), row, old))
         return Mutation(mutation.table, counted)
 
-    def _counted(self, row, old):
-        cells = {}
+    def _counted(self, table, place, row, old):
+        # As Cassandra's counter cache, ours remembers counts beyond the deletion of their row: they go on from there.
+        cells, known = {}, self._counts.setdefault(table.id, {})
         for name, column in row.cells.items():
             cells[name] = column
             if isinstance(column, Complex) and INCREMENT in column.cells:
-                before = old and old.cells.get(name)
-                before = before and before.cells.get(self.name)
+                before = known.get((place, name))
+                if before is None:
+                    before = old and old.cells.get(name)
+                    before = before and before.cells.get(self.name)
                 new = column.cells[INCREMENT]
                 value, timestamp = number(new.value), new.timestamp
                 if before:
                     value, timestamp = value + number(before.value), max(timestamp, before.timestamp + 1)
                 others = {path: each for path, each in column.cells.items() if path != INCREMENT}
-                cells[name] = Complex({**others, self.name: Cell(timestamp, LIVE, 0, wrapped(value))}, column.deleted)
+                known[place, name] = count = Cell(timestamp, LIVE, 0, wrapped(value))
+                cells[name] = Complex({**others, self.name: count}, column.deleted)
         return Row(row.clustering, cells, row.live, row.deleted)
 
     def read(self, table, command):
@@ -113,8 +119,8 @@ class Store:
 
     def truncate(self, table):
         """Forget a table's data."""
-        self._tables.pop(table.id, None)
-        self._ring.pop(table.id, None)
+        for each in (self._tables, self._ring, self._counts):
+            each.pop(table.id, None)
 
     def forget(self, table, key):
         """Forget one partition, leaving no tombstone: for tables that the engine itself fills."""

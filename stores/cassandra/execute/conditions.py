@@ -29,6 +29,10 @@ class Conditions:
             self._tests.append(_test(compiler, column, condition))
 
     @property
+    def on_existence(self):
+        return self.if_exists or self.if_not_exists
+
+    @property
     def on_regular(self):
         return any(column.kind == REGULAR for column in self.columns)
 

@@ -5,10 +5,11 @@ from typing import NamedTuple
 
 from stores.cassandra import types
 from stores.cassandra.cql import definitions as cql
+from stores.cassandra.cql.typenames import UserTypeName
 from stores.cassandra.errors import AlreadyExists, InvalidRequest, Unauthorized
 from stores.cassandra.execute.properties import keyspace_options
 from stores.cassandra.relations import refuse
-from stores.cassandra.schema import SYSTEM, VIRTUAL, Keyspace, named_keyspace
+from stores.cassandra.schema import LOCAL, SYSTEM, VIRTUAL, Keyspace, named_keyspace
 
 NAME = re.compile(r"\w{1,48}", re.ASCII)
 
@@ -46,11 +47,13 @@ class Definer:
         return None if if_exists and wanted not in self.schema.keyspaces else self.changeable(wanted)
 
 
-def refuse_system(name):
+def refuse_system(name, verb="CREATE"):
     if name in VIRTUAL:
         raise InvalidRequest(f"Virtual keyspace '{name}' is not user-modifiable")
+    if name in LOCAL:
+        raise Unauthorized(f"{name} keyspace is not user-modifiable.")
     if name in SYSTEM:
-        raise Unauthorized(f"System keyspace '{name}' is not user-modifiable")
+        raise Unauthorized(f"Cannot {verb} <keyspace {name}>")
 
 
 EXECUTE = {}  # class of statement: function(definer, statement) -> Change or None
@@ -118,17 +121,17 @@ def create_type(definer, statement):
     fields = []
     for field, written in statement.fields:
         refuse(any(field == other for other, _ in fields), f"Duplicate field name '{field}' in type '{name}'")
-        type_ = types.resolve(written, keyspace.name, definer.schema.user_type)
-        _refuse_field(type_)
-        fields.append((field, type_))
+        fields.append((field, _field_type(definer, keyspace, written)))
     keyspace.types[name] = types.UserType(keyspace.name, name, fields)
     keyspace.written_types[name] = tuple(statement.fields)
     return Change("CREATED", "TYPE", keyspace.name, name)
 
 
-def _refuse_field(type_):
+def _field_type(definer, keyspace, written):
+    refuse(isinstance(written, UserTypeName), "A user type cannot contain non-frozen UDTs")
+    type_ = types.resolve(written, keyspace.name, definer.schema.user_type)
     refuse(type_.cql_name == "counter", "A user type cannot contain counters")
-    refuse(type_.kind == "udt" and type_.is_multicell, "A user type cannot contain non-frozen UDTs")
+    return type_
 
 
 @defines(cql.AlterType)
@@ -140,7 +143,9 @@ def alter_type(definer, statement):
     fields, change = list(keyspace.written_types[name]), statement.change
     if isinstance(change, cql.AddField):
         if change.field in dict(fields):
-            message = f"Cannot add field {change.field} to type {name}: a field with name {change.field} already exists"
+            message = (
+                f"Cannot add field {change.field} to type {keyspace.name}.{name}: a field with name {change.field} already exists"
+            )
             refuse(not change.if_not_exists, message)
             return None
         _add_field(definer, keyspace, name, change)
@@ -161,8 +166,7 @@ def alter_type(definer, statement):
 
 
 def _add_field(definer, keyspace, name, change):
-    type_ = types.resolve(change.type, keyspace.name, definer.schema.user_type)
-    _refuse_field(type_)
+    type_ = _field_type(definer, keyspace, change.type)
     refuse(
         mentions(type_, keyspace.name, name),
         f"Cannot add new field {change.field} of type {type_} to user type {name} as it would create a circular reference",

@@ -45,8 +45,7 @@ def create_index(definer, statement):
 
 def _index(keyspace, table, statement, attached):
     target = statement.targets[0]
-    refuse(target.column not in table.columns, f"Column '{target.column}' doesn't exist")
-    column = table.columns[target.column]
+    column = table.column(target.column)
     kind = _target_kind(table, column, target.kind, attached)
     is_collection = column.type.kind in ("list", "set", "map")
     shown = f"{kind}({quoted(column.name)})" if is_collection and kind != "simple" else quoted(column.name)
@@ -71,7 +70,7 @@ def _target_kind(table, column, kind, attached):
     type_, name = column.type, column.name
     is_collection, is_frozen = type_.kind in ("list", "set", "map"), not type_.is_multicell
     if not kind:
-        kind = ("full" if is_frozen else "values") if is_collection else "simple"
+        kind = "values" if is_collection else "simple"
     refuse(
         column.kind == PARTITION_KEY and len(table.partition_key) == 1,
         f"Cannot create secondary index on the only partition key column {name}",

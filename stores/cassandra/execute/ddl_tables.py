@@ -2,11 +2,12 @@
 
 from stores.cassandra import types
 from stores.cassandra.cql import definitions as cql
-from stores.cassandra.errors import AlreadyExists, InvalidRequest, Unauthorized
+from stores.cassandra.cql.nodes import quoted
+from stores.cassandra.errors import AlreadyExists, ConfigurationException, InvalidRequest, Unauthorized
 from stores.cassandra.execute.ddl import NAME, Change, defines
 from stores.cassandra.execute.properties import refuse_counter_ttl, table_id, table_options
 from stores.cassandra.relations import refuse
-from stores.cassandra.schema import CLUSTERING, PARTITION_KEY, REGULAR, REPLICATED_SYSTEM, STATIC, SYSTEM, Column, Table
+from stores.cassandra.schema import CLUSTERING, PARTITION_KEY, REGULAR, STATIC, SYSTEM, Column, Table
 
 STATIC_NEEDS_CLUSTERING = "Static columns are only useful (and thus allowed) if the table has at least one clustering column"
 NO_MIXED_COUNTERS = "Cannot mix counter and non counter columns in the same table"
@@ -138,7 +139,9 @@ def _add(definer, table, change):
             refuse(old.type != type_, f"{again} type {type_}, incompatible with previous type {old.type}")
             refuse(old.kind != kind, f"{again} kind {kind.upper()}, incompatible with previous kind {old.kind.upper()}")
             refuse(table.is_counter, f"Cannot re-add previously dropped counter column {each.name}")
-        refuse((table.static or table.regular) and (type_.cql_name == "counter") != table.is_counter, NO_MIXED_COUNTERS)
+        if (table.static or table.regular) and (type_.cql_name == "counter") != table.is_counter:
+            kinds = ("a non counter", "a counter") if table.is_counter else ("a counter", "a non counter")
+            raise ConfigurationException(f'{table}: Cannot have {kinds[0]} column ("{each.name}") in {kinds[1]} table')
         added.append(Column(each.name, type_, kind, written=each.type, mask=each.mask))
     for column in added:
         table.columns[column.name] = column
@@ -171,7 +174,7 @@ def _rename(table, change):
     for old, new in change.renamed:
         column = table.columns.get(old)
         if column is None:
-            refuse(not change.if_exists, f"Column {old} was not found in table {table}")
+            refuse(not change.if_exists, f"Undefined column name {quoted(old)} in table {table}")
             continue
         refuse(not column.is_key, f"Cannot rename non PRIMARY KEY column {old}")
         refuse(
@@ -202,8 +205,7 @@ def drop_table(definer, statement):
     refuse(table.view is not None, "Cannot use DROP TABLE on a materialized view. Please use DROP MATERIALIZED VIEW instead.")
     refuse(
         table.views,
-        "Cannot drop a table when materialized views still depend on it "
-        f"({', '.join(f'{view.keyspace}.{view.name}' for view in table.views)})",
+        f"Cannot drop a table when materialized views still depend on it ({keyspace.name})",
     )
     del keyspace.tables[name]
     definer.cluster.drop(table)
@@ -214,6 +216,6 @@ def drop_table(definer, statement):
 def truncate(definer, statement):
     table = definer.schema.table(statement.table, definer.current)
     refuse(table.view is not None, "Cannot TRUNCATE materialized view directly; must truncate base table instead")
-    if table.keyspace in SYSTEM - REPLICATED_SYSTEM:
+    if table.keyspace in SYSTEM:
         raise Unauthorized("Cannot TRUNCATE system table")
     definer.cluster.truncate(table)

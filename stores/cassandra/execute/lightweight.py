@@ -1,9 +1,11 @@
 """Lightweight transactions: INSERT, UPDATE and DELETE with IF, alone or in a batch."""
 
+from stores.cassandra.cells import Row
 from stores.cassandra.execute.kinds import BOOLEAN
 from stores.cassandra.execute.rows import EMPTY, RowView, inspect, reader
 from stores.cassandra.relations import refuse
 from stores.cassandra.results import ResultColumn, Rows
+from stores.cassandra.schema import STATIC
 
 APPLIED, NOT_APPLIED = b"\1", b"\0"
 
@@ -32,6 +34,7 @@ class Attempt:
         self.table = changes[0][0].table
         self.key = self._changes[0][2]
         refuse(any(key != self.key for _, _, key, _ in self._changes), "Batch with conditions cannot span multiple partitions")
+        self._check_mixed()
         self._applied = False
         self._seen = []  # RowViews
 
@@ -67,7 +70,7 @@ class Attempt:
         statics = partition.static.cells if partition.static is not None else EMPTY.cells
         static = row = None
         if partition.static is not None and inspect(partition.static, now)[0]:
-            static = RowView(partition, None, EMPTY, statics, now)
+            static = RowView(partition, *self._first_row(partition, now), statics, now)
         if clustering is not None:
             position = self.table.position(clustering)
             found = partition.row_at(position)
@@ -83,14 +86,41 @@ class Attempt:
         if not self._seen:
             return columns, [[NOT_APPLIED]]
         shown = self._shown()
-        readers = [reader(table, column) for column in shown]
+        readers = [self._reader(column) for column in shown]
         columns += [ResultColumn(table.keyspace, table.name, column.name, column.type) for column in shown]
         return columns, [[NOT_APPLIED, *(read(view) for read in readers)] for view in self._seen]
+
+    def _reader(self, column):
+        """Return the reader of a column. Static ones are only read when the transaction writes or asks about static columns."""
+        conditions = [each[0].conditions for each in self._changes if each[0].conditions]
+        asked = any(column in each.columns for each in conditions) or any(each[0].writes_static for each in self._changes)
+        return reader(self.table, column) if column.kind != STATIC or asked else lambda view: None
+
+    def _first_row(self, partition, now):
+        """Return (position, row) that Cassandra shows beside static columns: the keys of the partition's first row."""
+        for position, row in partition.items():
+            if inspect(row, now)[0]:
+                return position, Row(row.clustering)
+        return None, EMPTY
+
+    def _check_mixed(self):
+        """Refuse conditions on one row that exclude each other."""
+        kinds = {}
+        for modification, _, _, clustering in self._changes:
+            conditions = modification.conditions
+            if conditions:
+                kind = "IF EXISTS" if conditions.if_exists else "IF NOT EXISTS" if conditions.if_not_exists else "IF"
+                kinds.setdefault(clustering, set()).add(kind)
+        for found in kinds.values():
+            refuse({"IF EXISTS", "IF NOT EXISTS"} <= found, "Cannot mix IF EXISTS and IF NOT EXISTS conditions for the same row")
+            others = found - {"IF"}
+            refuse("IF" in found and others, f"Cannot mix IF conditions and {''.join(sorted(others)[:1])} for the same row")
 
     def _shown(self):
         """Return the columns of the answer: those of the conditions, or all for IF [NOT] EXISTS."""
         asked = [column for change in self._changes if change[0].conditions for column in change[0].conditions.columns]
-        if not asked:
+        if not asked or any(change[0].conditions.on_existence for change in self._changes if change[0].conditions):
             return self.table.all
+        asked.sort(key=lambda column: column.kind == STATIC)
         keys = [*self.table.partition_key, *self.table.clustering] if self._in_batch else []
         return list(dict.fromkeys([*keys, *asked]))

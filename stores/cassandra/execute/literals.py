@@ -57,7 +57,7 @@ def _list(compiler, node, receiver, selecting):
                 f"Invalid vector literal for {name} of type {type_}; expected {type_.dimension} elements, but given {len(node.items)}"
             )
     elif type_.kind != "list":
-        raise InvalidRequest(f"Invalid list literal for {name} of type {type_}")
+        raise InvalidRequest(f"Unexpected receiver type '{type_}'; only list and vector are expected")
     element = type_.elements[0]
     parts = [
         _part(
@@ -146,8 +146,7 @@ def _tuple(compiler, node, receiver, selecting):
     wanted = type_.elements
     if len(node.items) > len(wanted):
         raise InvalidRequest(
-            f"Invalid tuple literal for {name}: too many elements. Type {unfrozen(type_)} expects {len(wanted)} "
-            f"but got {len(node.items)}"
+            f"Invalid tuple literal for {name}: too many elements. Type {type_} expects {len(wanted)} but got {len(node.items)}"
         )
     parts = [
         _part(
@@ -160,12 +159,6 @@ def _tuple(compiler, node, receiver, selecting):
         for i, (item, element) in enumerate(zip(node.items, wanted, strict=False))
     ]
     return _packed(type_, parts, nulls=True)
-
-
-def unfrozen(type_):
-    """Return a type's name without the frozen<> around it."""
-    text = str(type_)
-    return text[len("frozen<") : -1] if text.startswith("frozen<") else text
 
 
 @compiles(nodes.UserTypeLiteral)

@@ -5,7 +5,7 @@ import json
 
 from stores.cassandra.cells import Deletion, Row
 from stores.cassandra.cql import statements as cql
-from stores.cassandra.errors import InvalidRequest, SyntaxException, Unauthorized
+from stores.cassandra.errors import InvalidRequest, SyntaxException
 from stores.cassandra.execute.conditions import Conditions
 from stores.cassandra.execute.kinds import BIGINT, INT, TEXT
 from stores.cassandra.execute.operations import Write, operation, set_value
@@ -15,7 +15,7 @@ from stores.cassandra.murmur3 import MIN_TOKEN
 from stores.cassandra.relations import refuse
 from stores.cassandra.restrictions import Restrictions
 from stores.cassandra.results import UNSET
-from stores.cassandra.schema import REPLICATED_SYSTEM, STATIC, SYSTEM
+from stores.cassandra.schema import STATIC
 from stores.cassandra.storage import Partition
 from stores.cassandra.store import number
 
@@ -37,10 +37,10 @@ class Modification:
         self.table = compiler.table
         self.statement = statement
         self.static_only = False
+        self.writes_static = False
         self.conditions = None
         refuse(self.table.view is not None, "Cannot directly modify a materialized view")
-        if self.table.keyspace in SYSTEM - REPLICATED_SYSTEM:
-            raise Unauthorized(f"Keyspace {self.table.keyspace} is not user-modifiable")
+        refuse(self.table.is_virtual, f"Modification is not supported by table {self.table}")
         self._prepare_using(statement.using)
 
     @property
@@ -61,9 +61,9 @@ class Modification:
 
     def _conditions(self, conditions, if_exists=False, if_not_exists=False):
         if conditions or if_exists or if_not_exists:
+            self.conditions = Conditions(self.compiler, conditions, if_exists, if_not_exists)
             refuse(self.table.is_counter, "Conditional updates are not supported on counter tables")
             refuse(self._timestamp, "Cannot provide custom timestamp for conditional updates")
-            self.conditions = Conditions(self.compiler, conditions, if_exists, if_not_exists)
 
     def write(self, env, context):
         """Return the Write for the values of USING."""
@@ -117,6 +117,7 @@ class InsertPlan(Modification):
             and any(column.kind == STATIC for column in given)
             and all(column.kind in (STATIC, "partition_key") for column in given)
         )
+        self.writes_static = any(column.kind == STATIC for column in given)
         missing = [column.name for column in table.partition_key if column.name not in values]
         refuse(missing, f"Some partition key parts are missing: {', '.join(missing)}")
         missing = [column.name for column in table.clustering if column.name not in values]
@@ -201,6 +202,7 @@ class UpdatePlan(Modification):
         super().__init__(compiler, statement)
         self._operations = _operations(compiler, statement.assignments, "PRIMARY KEY part {} found in SET part")
         columns = [column for column, _ in self._operations]
+        self.writes_static = any(column.kind == STATIC for column in columns)
         self.static_only = bool(columns) and all(column.kind == STATIC for column in columns)
         restrictions = Restrictions(compiler, statement.where, "UPDATE", static_only=self.static_only)
         self._keys, self._clusterings = key_lister(restrictions), clustering_lister(restrictions)
@@ -231,6 +233,7 @@ class DeletePlan(Modification):
         message = "Invalid identifier {} for deletion (should not be a PRIMARY KEY part)"
         self._operations = _operations(compiler, statement.deletions, message)
         columns = [column for column, _ in self._operations]
+        self.writes_static = any(column.kind == STATIC for column in columns)
         self.static_only = bool(columns) and all(column.kind == STATIC for column in columns)
         restrictions = Restrictions(compiler, statement.where, "DELETE", static_only=self.static_only)
         self._keys, self._clusterings = key_lister(restrictions), clustering_lister(restrictions)

@@ -5,10 +5,11 @@ Each operation becomes a function (cells, write): it changes the dict of cells o
 
 import struct
 
-from stores.cassandra.cells import LIVE, Cell, Complex, Deletion, cell
+from stores.cassandra.cells import LIVE, MAX_TIMESTAMP, Cell, Complex, Deletion, cell
 from stores.cassandra.cql import statements as cql
+from stores.cassandra.cql.nodes import Null
 from stores.cassandra.errors import InvalidRequest
-from stores.cassandra.execute.kinds import BIGINT, INT, set_of
+from stores.cassandra.execute.kinds import INT, set_of
 from stores.cassandra.execute.rows import field_path, live_cells, parts
 from stores.cassandra.relations import refuse
 from stores.cassandra.results import UNSET
@@ -55,7 +56,10 @@ def set_value(cells, write, column, value):
 
 
 def delete_value(cells, write, column):
-    if column.type.is_multicell or column.type.cql_name == "counter":
+    if column.type.cql_name == "counter":
+        # Nobody can tell an increment from before the deletion from one after it, so no later one counts either.
+        cells[column.name] = Complex(deleted=Deletion(MAX_TIMESTAMP, write.now))
+    elif column.type.is_multicell:
         _merge(cells, column.name, Complex(deleted=Deletion(write.timestamp, write.now)))
     else:
         cells[column.name] = write.cell(None)
@@ -88,7 +92,8 @@ def _counter(compiler, column, node):
         not isinstance(node, cql.AddToColumn | cql.SubtractFromColumn),
         f"Cannot set the value of counter column {name} (counters can only be incremented/decremented, not set)",
     )
-    evaluate = compiler.value(node.value, name, BIGINT)
+    refuse(isinstance(node.value, Null), "Invalid null value for counter increment/decrement")
+    evaluate = compiler.value(node.value, name, column.type)
     sign = 1 if isinstance(node, cql.AddToColumn) else -1
 
     def count(cells, write):
@@ -137,10 +142,10 @@ def _add(compiler, column, node):
 
 def _prepend(compiler, column, node):
     name, type_ = column.name, column.type
-    text = f"{name} = {node.value} + {name}"
+    text = f"{name} = {node.value} - {name}"  # with a minus, as Cassandra writes it
+    evaluate = compiler.value(node.value, name, type_)
     refuse(type_.kind != "list", f"Invalid operation ({text}) for non list column {name}")
     refuse(not type_.is_multicell, f"Invalid operation ({text}) for frozen list column {name}")
-    evaluate = compiler.value(node.value, name, type_)
 
     def prepend(cells, write):
         value = evaluate(write.env)

@@ -6,8 +6,6 @@ from stores.cassandra.execute.rows import reader
 from stores.cassandra.relations import refuse
 from stores.cassandra.schema import CLUSTERING
 
-MOST_NEIGHBOURS = 1000
-
 
 class Ordering:
     """How the rows of a SELECT are ordered. `backwards` says that partitions are read from their end."""
@@ -25,7 +23,8 @@ class Ordering:
         self._sort = restrictions.among_keys and bool(self.by_columns)
 
     def _by_clustering(self, order_by, restrictions):
-        columns = [(self._table.column(each.column), each.descending) for each in order_by]
+        # A column named twice counts once, the last time.
+        columns = list({self._table.column(each.column): each.descending for each in order_by}.items())
         refuse(restrictions.uses_index, "ORDER BY with 2ndary indexes is not supported, except for ANN queries.")
         refuse(restrictions.key_range, "ORDER BY is only supported when the partition key is restricted by an EQ or an IN.")
         clustering, place, turned = self._table.clustering, 0, set()
@@ -72,11 +71,7 @@ class Ordering:
     def arranged(self, views, env, limit):
         """Return the RowViews in their order."""
         if self.by_vector:
-            shown = "NO LIMIT" if limit is None else limit
-            refuse(
-                limit is None or limit > MOST_NEIGHBOURS,
-                f"Use of ANN OF in an ORDER BY clause requires a LIMIT that is not greater than {MOST_NEIGHBOURS}. LIMIT was {shown}",
-            )
+            refuse(limit is None, "Top-K queries must have a limit specified and the limit must be less than the query page size")
             found = [(score, view) for view in views if (score := self._nearest(env, view)) is not None]
             found.sort(key=lambda pair: -pair[0])
             return [view for _, view in found[:limit]]

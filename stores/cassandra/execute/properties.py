@@ -44,6 +44,11 @@ def table_options(properties):
         raise ConfigurationException(f"default_time_to_live must be greater than or equal to 0 (got {ttl})")
     if ttl > LONGEST_TTL:
         raise ConfigurationException(f"default_time_to_live must be less than or equal to {LONGEST_TTL} (got {ttl})")
+    chance = options.get("bloom_filter_fp_chance", 1.0)
+    if not 6.71e-5 < chance <= 1:
+        raise ConfigurationException(
+            f"bloom_filter_fp_chance must be larger than 6.71E-5 and less than or equal to 1.0 (got {chance})"
+        )
     grace = options.get("gc_grace_seconds", 0)
     if grace < 0:
         raise ConfigurationException(f"gc_grace_seconds must be greater than or equal to 0 (got {grace})")
@@ -141,7 +146,7 @@ def _replication(keyspace, given, old):
         try:
             number = int(str(value).split("/")[0])
         except ValueError:
-            raise ConfigurationException(f"Replication factor must be numeric; found {value}") from None
+            raise ConfigurationException(f'For input string: "{value}"') from None
         if number < 0:
             raise ConfigurationException(f"Replication factor must be non-negative; found {number}")
     return {"class": LOCATOR + strategy, **{name: str(value) for name, value in given.items()}}

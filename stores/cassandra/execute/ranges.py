@@ -57,16 +57,17 @@ def decorated(values):
 
 def selector(restrictions):
     """Return the function from an Env to what the restrictions select."""
-    table, filtered = restrictions.table, set(restrictions.filtered)
+    table = restrictions.table
     by_slice, slices = _slicer(restrictions)
     left = [column.name for column in table.clustering if column.name in restrictions.restricted and column.name not in by_slice]
     filters = _filters(restrictions, [*left, *(name for name in restrictions.filtered if name not in (*left, *by_slice))])
     keys = None if restrictions.key_range else key_lister(restrictions)
-    assert filtered <= set(restrictions.restricted)
 
     def select(env):
         start, end = _token_range(restrictions.token, env)
         found = None if keys is None else keys(env)
+        if found is not None and restrictions.token:
+            found = tuple(place for place in found if (start is None or place >= start) and (end is None or place < end))
         return Selected(found, start, end, slices(env), [make(env) for make in filters])
 
     return select
@@ -154,11 +155,20 @@ def _fixed(restrictions, columns, keys, place):
     if tuples is None or tuples.is_slice or tuples.columns[0] is not column:
         return None
 
-    def positions(env):
-        values = tuples.evaluate(env)
-        return sorted({_position(tuples, keys[place:], each) for each in (values if tuples.operator == "IN" else [values])})
+    return lambda env: sorted({_position(tuples, keys[place:], each) for each in _tuple_values(tuples, env)})
 
-    return positions
+
+def _tuple_values(restriction, env):
+    """Return the tuples that (columns) = or IN allows, none of their values null."""
+    names, is_in = restriction.names, restriction.operator == "IN"
+    values = restriction.evaluate(env)
+    rows = values if is_in else [values]
+    for row in rows:
+        for name, value in zip(names, row, strict=True):
+            refuse(value is None and is_in, f"Invalid null value in condition for columns: [{', '.join(names)}]")
+            refuse(value is None, f"Invalid null value for column {name}")
+            checked(name, value)
+    return [tuple(row) for row in rows]
 
 
 def _position(restriction, keys, values):
@@ -172,7 +182,7 @@ def _sliced(restrictions, columns, keys, place):
         if name in side:
             operator, evaluate = side[name]
             names.add(name)
-            makers.append(lambda env, o=operator, e=evaluate: _beyond(columns[place:], o, (keys[place](checked(name, e(env))),)))
+            makers.append(_slice(restrictions, columns[place:], keys[place], operator, evaluate))
     for restriction in restrictions.tuples:
         if restriction.is_slice and restriction.columns[0].name == name:
             names.update(restriction.names)
@@ -188,6 +198,19 @@ def _sliced(restrictions, columns, keys, place):
         return found
 
     return ranges, names
+
+
+def _slice(restrictions, columns, key, operator, evaluate):
+    """Return the function that gives the ranges for column < value and so on."""
+    name, is_select = columns[0].name, restrictions.statement == "SELECT"
+
+    def ranges(env):
+        value = evaluate(env)
+        if value is None and is_select:  # null sorts before everything
+            return [(START, END)] if operator[0] == ">" else []
+        return _beyond(columns, operator, (key(checked(name, value)),))
+
+    return ranges
 
 
 def _beyond(columns, operator, values):
@@ -217,7 +240,7 @@ def _filters(restrictions, names):
     table, makers = restrictions.table, []
     for name in dict.fromkeys(names):
         column = table.columns[name]
-        read, key = reader(table, column), column.type.sort_key
+        read, key = reader(table, column), _compared_by(restrictions, column)
         if name in restrictions.equal:
             makers.append(_comparing(name, read, key, "=", restrictions.equal[name]))
         if name in restrictions.among:
@@ -233,11 +256,26 @@ def _filters(restrictions, names):
     return makers
 
 
+def _compared_by(restrictions, column):
+    """Return what values of the column are compared by: their order, or how a text is analysed by its index."""
+    for index in restrictions.indexes if column.type.cql_name in ("text", "ascii") else ():
+        if index.column == column.name and index.is_sai:
+            return index.analysed
+    return column.type.sort_key
+
+
+def supported(name, value):
+    """Return a value to filter by, or raise InvalidRequest."""
+    refuse(value is None, f"Unsupported null value for column {name}")
+    refuse(value is UNSET, f"Unsupported unset value for column {name}")
+    return value
+
+
 def _comparing(name, read, key, operator, evaluate):
     compare = COMPARE[operator]
 
     def make(env):
-        wanted = key(checked(name, evaluate(env)))
+        wanted = key(supported(name, evaluate(env)))
         return lambda row: (value := read(row)) is not None and compare(key(value), wanted)
 
     return make
@@ -245,7 +283,7 @@ def _comparing(name, read, key, operator, evaluate):
 
 def _choosing(name, read, key, evaluate):
     def make(env):
-        wanted = [key(checked(name, value)) for value in evaluate(env)]
+        wanted = [key(value) for value in evaluate(env) if value is not None]
         return lambda row: (value := read(row)) is not None and key(value) in wanted
 
     return make
@@ -258,16 +296,24 @@ def _containing(column, read, contains):
     is_map = type_.kind == "map"
 
     def make(env):
-        wanted = checked(name, contains.evaluate(env))
+        wanted = contains.evaluate(env)
         if contains.operator == "ENTRY":
-            entry = (key_of(wanted), value_of(checked(name, contains.value(env))))
+            _check_entry(name, "key", wanted)
+            value = contains.value(env)
+            _check_entry(name, "value", value)
+            entry = (key_of(wanted), value_of(value))
             return lambda row: any((key_of(k), value_of(v)) == entry for k, v in _items(type_, read(row)))
         sort = key_of if contains.operator == "CONTAINS KEY" else value_of
         place = 0 if contains.operator == "CONTAINS KEY" else 1
-        wanted = sort(wanted)
+        wanted = sort(supported(name, wanted))
         return lambda row: any(sort(item[place] if is_map else item) == wanted for item in _items(type_, read(row)))
 
     return make
+
+
+def _check_entry(name, part, value):
+    refuse(value is None, f"Unsupported null map {part} for column {name}")
+    refuse(value is UNSET, f"Unsupported unset map {part} for column {name}")
 
 
 def _items(type_, value):
@@ -307,14 +353,9 @@ def clustering_lister(restrictions):
         elif name in restrictions.among:
             steps.append(lambda env, n=name, e=restrictions.among[name]: [(checked(n, value),) for value in dict.fromkeys(e(env))])
         elif tuples and not tuples.is_slice and tuples.columns[0] is column:
-            steps.append(lambda env, t=tuples: _tuple_values(t, t.evaluate(env)))
+            steps.append(lambda env, t=tuples: _tuple_values(t, env))
             place += len(tuples.columns) - 1
         else:
             return None
         place += 1
     return lambda env: [sum(each, ()) for each in itertools.product(*(step(env) for step in steps))]
-
-
-def _tuple_values(restriction, values):
-    rows = values if restriction.operator == "IN" else [values]
-    return [tuple(checked(name, value) for name, value in zip(restriction.names, row, strict=True)) for row in rows]

@@ -45,8 +45,8 @@ class SelectPlan:
         )
         self.ordering = Ordering(compiler, statement, self.restrictions)
         self._select = selector(self.restrictions)
-        self._limit = self._limiter(statement.limit, "[limit]", "LIMIT")
-        self._per_partition = self._limiter(statement.per_partition_limit, "[per_partition_limit]", "PER PARTITION LIMIT")
+        self._limit = self._limiter(statement.limit, "[limit]")
+        self._per_partition = self._limiter(statement.per_partition_limit, "[per_partition_limit]")
         # Rows that only have static columns count where nothing asks for particular rows.
         self._shows_static = not self.restrictions.clusterings and not any(
             table.columns[name].kind == REGULAR for name in self.restrictions.others
@@ -65,9 +65,11 @@ class SelectPlan:
         table, columns, evaluates, aggregate = self.table, [], [], False
         selections = statement.selections or [nodes.Selection(nodes.Column(column.name)) for column in table.all]
         for selection in selections:
+            if not _has_type(selection.selector):
+                raise InvalidRequest(
+                    f"Cannot infer type for term {selection.selector} in selection clause (try using a cast to force a type)"
+                )
             expression = self.compiler.compile(selection.selector, None, selecting=True)
-            if expression.type is None:
-                raise InvalidRequest("Cannot infer type for term null in selection clause (try using a cast to force a type)")
             name = selection.alias or shown_name(selection.selector, table)
             columns.append(ResultColumn(table.keyspace, table.name, name, expression.type))
             evaluates.append(expression.evaluate)
@@ -89,7 +91,7 @@ class SelectPlan:
         for column in self.table.partition_key if self.restrictions.key_range else ():
             refuse(column not in used, f"SELECT DISTINCT queries must request all the partition key columns (missing {column.name})")
 
-    def _limiter(self, node, name, what):
+    def _limiter(self, node, name):
         if node is None:
             return lambda env: None
         evaluate = self.compiler.value(node, name, INT)
@@ -101,7 +103,7 @@ class SelectPlan:
             refuse(value is None, "Invalid null value of limit")
             number = INT.deserialize(value)
             refuse(number is None, "Invalid limit value")
-            refuse(number <= 0, f"{what} must be strictly positive")
+            refuse(number <= 0, "LIMIT must be strictly positive")
             return number
 
         return limit
@@ -129,7 +131,7 @@ class SelectPlan:
         # The nearest vectors come all at once.
         page = options.page_size if options.page_size > 0 and not self.ordering.by_vector else None
         refuse(
-            page and self.restrictions.among_keys and self.ordering.by_columns,
+            page and (limit is None or limit > page) and self.restrictions.among_keys and self.ordering.by_columns,
             "Cannot page queries with both ORDER BY and a IN restriction on the partition key; you must either remove the "
             "ORDER BY or the IN and sort client side, or disable paging for this query",
         )
@@ -137,6 +139,11 @@ class SelectPlan:
             self._warn_of_aggregation(context)
         if limit == 0:
             return Rows(self.columns, [], facts=facts, warnings=context.warnings)
+        if self.ordering.by_vector and limit is not None and 0 < options.page_size < limit:
+            context.warnings.append(
+                f"Top-K queries do not support paging and the page size is set to {options.page_size}, "
+                f"which is less than LIMIT {limit}. The page size has been set to {limit} to match LIMIT."
+            )
         views = self.ordering.arranged(scan, env, limit)
         if self.is_grouped:
             rows, end = self._groups(views, scan, env, limit, page if self.grouping else None)
@@ -146,16 +153,16 @@ class SelectPlan:
         return Rows(self.columns, rows, end.encode() if end else None, facts=facts, warnings=context.warnings)
 
     def _rows(self, views, scan, env, limit, page):
-        rows, selected, last = [], self._selected, None
+        rows, selected = [], self._selected
         for view in views:
-            if limit is not None and len(rows) >= limit:
-                break
-            if page is not None and len(rows) >= page:
-                left = None if limit is None else limit - len(rows)
-                return rows, _page_end(last, view, left, scan.count - 1, self.statement.distinct)
             env.row, env.group = view, (view,)
             rows.append([evaluate(env) for evaluate in selected])
-            last = view
+            if len(rows) == limit:
+                break
+            if len(rows) == page:  # as in Cassandra nobody looks whether more follows: the next page may be empty
+                left = None if limit is None else limit - len(rows)
+                clustering = None if self.statement.distinct else view.clustering
+                return rows, PageEnd(view.token, view.key, clustering, left, scan.count)
         return rows, None
 
     def _groups(self, views, scan, env, limit, page):
@@ -173,25 +180,28 @@ class SelectPlan:
                 if per_partition is None or in_partition < per_partition:
                     rows.append(finish())
                     in_partition += 1
-                last = group[-1]
-                group = []
-                if limit is not None and len(rows) >= limit:
+                if len(rows) == limit:
                     return rows, None
-                if page is not None and len(rows) >= page:
-                    left = None if limit is None else limit - len(rows)
-                    return rows, _page_end(last, view, left, in_partition)
-                if last.key != view.key:
+                if len(rows) == page:
+                    return rows, self._group_end(group[-1], limit, rows, in_partition)
+                if group[-1].key != view.key:
                     in_partition = 0
+                group = []
             key = new
             group.append(view)
         if (group and (per_partition is None or in_partition < per_partition)) or (not group and self.grouping is None):
             rows.append(finish())
+        if group and len(rows) == page and len(rows) != limit:
+            return rows, self._group_end(group[-1], limit, rows, in_partition + 1)
         return rows, None
 
+    def _group_end(self, last, limit, rows, in_partition):
+        return PageEnd(last.token, last.key, last.clustering, None if limit is None else limit - len(rows), in_partition)
+
     def _warn_of_aggregation(self, context):
-        if self.grouping is None and self.restrictions.key_range and not context.is_local(self.table):
+        if not self.restrictions.keys and not self.restrictions.token:
             context.warnings.append("Aggregation query used without partition key")
-        elif self.grouping is None and self.restrictions.among_keys:
+        elif self.restrictions.among_keys:
             context.warnings.append("Aggregation query used on multiple partition keys (IN restriction)")
 
 
@@ -270,11 +280,15 @@ class Scan:
             yield view
 
 
-def _page_end(last, following, left, count, distinct=False):
-    """Return where a page ends with the row `last`, when `following` would come next and `count` rows of the partition are out."""
-    if distinct or last.key != following.key:
-        return PageEnd(last.token, last.key, None, left, 0)
-    return PageEnd(last.token, last.key, last.clustering, left, count)
+def _has_type(node):
+    """Return whether a selector says its type: a constant alone does not, a collection does by one of its elements."""
+    if isinstance(node, nodes.ListLiteral | nodes.SetLiteral):
+        return any(map(_has_type, node.items))
+    if isinstance(node, nodes.TupleLiteral):
+        return all(map(_has_type, node.items))
+    if isinstance(node, nodes.MapLiteral):
+        return any(_has_type(key) for key, _ in node.entries) and any(_has_type(value) for _, value in node.entries)
+    return not isinstance(node, nodes.Constant | nodes.Null | nodes.BindMarker | nodes.UserTypeLiteral)
 
 
 def json_key(name):

@@ -44,7 +44,8 @@ def _collection(compiler, node, what, selecting):
     if inner.type.kind == "list":
         raise InvalidRequest(f"{what.capitalize()} selection is only allowed on sets and maps, but {node.selector} is a list")
     if inner.type.kind not in ("set", "map"):
-        raise InvalidRequest(f"Invalid {what} selection: {node.selector} of type {inner.type} is not a collection")
+        verb = "is " if what == "element" else ""
+        raise InvalidRequest(f"Invalid {what} selection: {node.selector} {verb}of type {inner.type} is not a collection")
     return inner
 
 

@@ -160,6 +160,8 @@ def _hint(compiler, node, receiver, selecting):
     if receiver and not assignable(receiver.type, hinted):
         raise InvalidRequest(f"Cannot assign value {node} to {name} of type {receiver.type}")
     inner = compiler.compile(node.term, Receiver(name, hinted), selecting)
+    if not assignable(hinted, inner.type):
+        raise InvalidRequest(f"Cannot assign value {node} to {node} of type {hinted}")
     return inner._replace(type=hinted)
 
 
@@ -195,7 +197,11 @@ def _negation(compiler, node, receiver, selecting):
 @compiles(nodes.Operation)
 def _operation(compiler, node, receiver, selecting):
     left, right = _operand_types(compiler, node, receiver, selecting)
-    function = functions.operation(node.operator, left, right)
+    try:
+        function = functions.operation(node.operator, left, right)
+    except InvalidRequest:
+        message = f"the '{node.operator}' operation is not supported between {node.left} and {node.right}"
+        raise InvalidRequest(message) from None
     wanted = receiver.type if receiver else None
     if wanted is not None and not assignable(wanted, function.return_type):
         raise InvalidRequest(
@@ -214,6 +220,8 @@ def _operand_types(compiler, node, receiver, selecting):
     wanted = receiver.type if receiver else None
 
     def literal(side):
+        if isinstance(side, nodes.Operation):
+            return literal(side.left) and literal(side.right)
         return isinstance(side, nodes.Constant) and side.kind != "duration"
 
     def can_be(side, type_):
