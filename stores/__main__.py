@@ -1,6 +1,7 @@
 """python -m stores cassandra: run a real program for the course until Ctrl-C, and say how the course uses it."""
 
 import contextlib
+import signal
 import sys
 
 from stores import local
@@ -13,6 +14,7 @@ def main(names):
         program = local.launch(names[0])
     except (ValueError, RuntimeError, FileNotFoundError) as error:
         sys.exit(str(error))
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that the program ends in good order
     with program:
         address = f"{program.host}:{program.port}" if program.settings.get("bare") else program.url
         variable = program.settings.get("variable", "REDIS_URL" if "redis" in program.name else f"{program.name.upper()}_URL")
