@@ -6,8 +6,8 @@ from stores.cassandra.cql import definitions as cql
 from stores.cassandra.cql import nodes
 from stores.cassandra.cql.nodes import quoted
 from stores.cassandra.errors import AlreadyExists, ConfigurationException, InvalidRequest
-from stores.cassandra.execute.ddl import NAME, Change, defines
-from stores.cassandra.execute.ddl_tables import clustering_order
+from stores.cassandra.execute.ddl import Change, defines
+from stores.cassandra.execute.ddl_tables import check_name, clustering_order
 from stores.cassandra.execute.properties import table_options
 from stores.cassandra.relations import refuse
 from stores.cassandra.schema import CLUSTERING, PARTITION_KEY, REGULAR, STATIC, Column, Index, Table, View
@@ -21,7 +21,8 @@ def create_index(definer, statement):
     table = keyspace.tables.get(statement.table.name)
     refuse(table is None, f"Table '{statement.table.name}' doesn't exist")
     class_name = statement.using
-    refuse(statement.custom and not class_name, "CUSTOM index requires specifiying the index class")
+    if statement.custom and not class_name:
+        class_name = "legacy_local_table"
     attached = bool(class_name) and class_name.rsplit(".", 1)[-1].lower() in ATTACHED
     refuse(
         class_name and not statement.custom and not attached and class_name.lower() != "legacy_local_table",
@@ -107,7 +108,7 @@ def _free_name(keyspace, table, column):
 
 @defines(cql.DropIndex)
 def drop_index(definer, statement):
-    keyspace = definer.optional(statement.name, statement.if_exists)
+    keyspace = definer.existing(statement.name, "DROP")
     found = keyspace and keyspace.index(statement.name.name)
     if not found:
         refuse(not statement.if_exists, f"Index '{statement.name.keyspace or definer.current}.{statement.name.name}' doesn't exist'")
@@ -140,11 +141,7 @@ def create_view(definer, statement):
         raise InvalidRequest(f"Cannot create materialized view '{name}' - a table with the same name already exists")
     refuse(base.is_counter, "Materialized views are not supported on counter tables")
     refuse(base.view is not None, "Materialized views cannot be created against other materialized views")
-    refuse(
-        not NAME.fullmatch(name),
-        f"Table name must not be empty, more than 48 characters long, or contain "
-        f'non-alphanumeric-underscore characters (got "{name}")',
-    )
+    check_name(keyspace.name, name)
     options = table_options(statement.properties)
     refuse(
         options.get("default_time_to_live"),
@@ -227,7 +224,7 @@ def _check_view_where(statement, keys):
 
 @defines(cql.AlterView)
 def alter_view(definer, statement):
-    keyspace = definer.optional(statement.view, statement.if_exists)
+    keyspace = definer.existing(statement.view, "ALTER")
     view = keyspace and keyspace.tables.get(statement.view.name)
     if view is None or view.view is None:
         refuse(
@@ -248,7 +245,7 @@ def alter_view(definer, statement):
 
 @defines(cql.DropView)
 def drop_view(definer, statement):
-    keyspace = definer.optional(statement.view, statement.if_exists)
+    keyspace = definer.existing(statement.view, "ALTER")
     view = keyspace and keyspace.tables.get(statement.view.name)
     if view is None or view.view is None:
         refuse(
