@@ -249,7 +249,7 @@ class Engine:
         if change is None:
             return Void()
         self.schema.changed(change.keyspace)
-        return SchemaChange(change.change, change.target, change.keyspace, change.name)
+        return SchemaChange(change.change, change.target, change.keyspace, change.name, warnings=list(change.warnings))
 
     def _trace(self, trace, context, text, started):
         duration = max(1, int((time.perf_counter() - started) * 1_000_000))

@@ -21,6 +21,7 @@ class Change(NamedTuple):
     target: str
     keyspace: str
     name: str = ""
+    warnings: tuple = ()
 
 
 class Definer:

@@ -13,6 +13,15 @@ from stores.cassandra.relations import refuse
 from stores.cassandra.schema import CLUSTERING, PARTITION_KEY, REGULAR, STATIC, Column, Index, Table, View
 
 ATTACHED = ("sai", "storageattachedindex")
+ATTACHED_OPTIONS = (
+    "case_sensitive normalize ascii similarity_function optimize_for maximum_node_connections construction_beam_width".split()
+)
+VECTORS_ARE_NEW = (
+    "SAI ANN indexes on vector columns are experimental and are not recommended for production use.\n"
+    "They don't yet support SELECT queries with:\n * Consistency level higher than ONE/LOCAL_ONE.\n * Paging.\n"
+    " * No LIMIT clauses.\n * PER PARTITION LIMIT clauses.\n * GROUP BY clauses.\n * Aggregation functions.\n"
+    " * Filters on columns without a SAI index."
+)
 
 
 @defines(cql.CreateIndex)
@@ -41,7 +50,8 @@ def create_index(definer, statement):
     if index is None:
         return None
     table.indexes[index.name] = index
-    return Change("UPDATED", "TABLE", keyspace.name, table.name)
+    warnings = (VECTORS_ARE_NEW,) if table.columns[index.column].type.kind == "vector" else ()
+    return Change("UPDATED", "TABLE", keyspace.name, table.name, warnings)
 
 
 def _index(keyspace, table, statement, attached):
@@ -55,7 +65,7 @@ def _index(keyspace, table, statement, attached):
         options["class_name"] = statement.using
         given = statement.properties.get("options", {})
         refuse("class_name" in given, "Cannot specify class_name as a CUSTOM option")
-        options.update(given)
+        options.update(_attached_options(given))
     else:
         refuse(statement.properties.get("options"), "Cannot specify options for a non-CUSTOM index")
     chosen = statement.name or _free_name(keyspace, table, column)
@@ -64,6 +74,22 @@ def _index(keyspace, table, statement, attached):
             refuse(not statement.if_not_exists, f"Index {chosen} is a duplicate of existing index {other.name}")
             return None
     return Index(chosen, column.name, kind, "CUSTOM" if attached else "COMPOSITES", options)
+
+
+def _attached_options(given):
+    """Return the options of a storage-attached index, checked."""
+    unknown = [name for name in given if name not in ATTACHED_OPTIONS]
+    if unknown:
+        raise ConfigurationException(f"Properties specified [{', '.join(unknown)}] are not understood by StorageAttachedIndex")
+    for name in ("case_sensitive", "normalize", "ascii"):
+        value = given.get(name, "true")
+        refuse(value.lower() not in ("true", "false"), f"Illegal value for boolean option '{name}': {value}")
+    similarity = given.get("similarity_function", "cosine")
+    refuse(
+        similarity.lower() not in ("cosine", "dot_product", "euclidean"),
+        f"Similarity function {similarity} was not recognized for SAI. Valid values are: COSINE, DOT_PRODUCT, EUCLIDEAN",
+    )
+    return given
 
 
 def _target_kind(table, column, kind, attached):

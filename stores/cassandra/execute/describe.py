@@ -160,7 +160,7 @@ def options(table):
 def literal(value):
     """Return an option's value as CQL."""
     if isinstance(value, dict):
-        pairs = ((key, f"0x{each.hex()}" if isinstance(each, bytes) else f"'{each}'") for key, each in value.items())
+        pairs = ((key, f"0x{each.hex()}" if isinstance(each, bytes) else f"'{each}'") for key, each in sorted(value.items()))
         return "{" + ", ".join(f"'{key}': {each}" for key, each in pairs) + "}"
     if isinstance(value, bool):
         return str(value).lower()

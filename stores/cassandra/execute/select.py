@@ -35,6 +35,8 @@ class SelectPlan:
         self.restrictions = Restrictions(
             compiler, statement.where, "SELECT", filtering=statement.allow_filtering or by_vector, static_only=static_only
         )
+        if by_vector and not statement.allow_filtering:
+            self.restrictions.check_with_vectors()
         if statement.distinct:
             self._check_distinct(used)
         self.grouping = Grouping(compiler, statement, self.restrictions) if statement.group_by else None
