@@ -137,7 +137,10 @@ class Restrictions(Relations):
         """Refuse what no storage-attached index decides: nothing else goes with ORDER BY … ANN OF."""
         attached = [index for index in self.indexes if index.is_sai]
         for name in self.filtered:
-            refuse(not any(self._supports(index, name) for index in attached), ALLOW_FILTERING)
+            if not any(self._supports(index, name) for index in attached):
+                indexed = any(index.column == name for index in self.indexes)
+                refuse(not indexed, "ANN ordering by vector requires all restricted column(s) to be indexed")
+                raise InvalidRequest(ALLOW_FILTERING)
 
     def _supports(self, index, name):
         if index.column != name:

@@ -16,6 +16,7 @@ ATTACHED = ("sai", "storageattachedindex")
 ATTACHED_OPTIONS = (
     "case_sensitive normalize ascii similarity_function optimize_for maximum_node_connections construction_beam_width".split()
 )
+EXPERIMENTAL = "Materialized views are experimental and are not recommended for production use."
 VECTORS_ARE_NEW = (
     "SAI ANN indexes on vector columns are experimental and are not recommended for production use.\n"
     "They don't yet support SELECT queries with:\n * Consistency level higher than ONE/LOCAL_ONE.\n * Paging.\n"
@@ -157,7 +158,7 @@ def create_view(definer, statement):
     )
     refuse(statement.markers, "Bind variables are not allowed in CREATE MATERIALIZED VIEW statements")
     base = keyspace.tables.get(statement.table.name)
-    refuse(base is None, f"Base table '{statement.table.name}' doesn't exist")
+    refuse(base is None or base.view is not None, f"Base table '{statement.table.name}' doesn't exist")
     existing = keyspace.tables.get(name)
     if existing is not None:
         if existing.view is not None and statement.if_not_exists:
@@ -166,7 +167,6 @@ def create_view(definer, statement):
             raise AlreadyExists(keyspace.name, name)
         raise InvalidRequest(f"Cannot create materialized view '{name}' - a table with the same name already exists")
     refuse(base.is_counter, "Materialized views are not supported on counter tables")
-    refuse(base.view is not None, "Materialized views cannot be created against other materialized views")
     check_name(keyspace.name, name)
     options = table_options(statement.properties)
     refuse(
@@ -178,7 +178,7 @@ def create_view(definer, statement):
     view = Table(keyspace.name, name, columns, options, View(base, statement.where, not statement.selections))
     base.views.append(view)
     keyspace.tables[name] = view
-    return Change("CREATED", "TABLE", keyspace.name, name)
+    return Change("CREATED", "TABLE", keyspace.name, name, (EXPERIMENTAL,))
 
 
 def _view_columns(base, statement):
@@ -197,12 +197,15 @@ def _view_columns(base, statement):
     keys = [*statement.partition_key, *statement.clustering_columns]
     refuse(not statement.partition_key, f"Must provide at least one partition key column for materialized view '{name}'")
     for i, key in enumerate(keys):
-        refuse(key not in base.columns, f"Unknown column '{key}' referenced in PRIMARY KEY for materialized view '{name}'")
+        refuse(
+            key not in base.columns or key not in selected,
+            f"Unknown column '{key}' referenced in PRIMARY KEY for materialized view '{name}'",
+        )
         refuse(key in keys[:i], f"Duplicate column '{key}' in PRIMARY KEY clause for materialized view '{name}'")
         refuse(base.columns[key].kind == STATIC, f"Cannot include static column '{key}' in materialized view '{name}'")
         refuse(
             base.columns[key].type.is_multicell,
-            f"Invalid non-frozen collection type '{base.columns[key].type}' for PRIMARY KEY column '{key}'",
+            f"Invalid non-frozen collection type '{base.columns[key].type.java_name}' for PRIMARY KEY column '{key}'",
         )
     base_keys = [column.name for column in (*base.partition_key, *base.clustering)]
     missing = [key for key in base_keys if key not in keys]
@@ -264,6 +267,11 @@ def alter_view(definer, statement):
         "Forbidden default_time_to_live detected for a materialized view. Data in a materialized view always expire at the same "
         "time than the corresponding data in the parent table. default_time_to_live must be set to zero, see CASSANDRA-12868 "
         "for more information",
+    )
+    refuse(
+        options.get("gc_grace_seconds") == 0,
+        "Cannot alter gc_grace_seconds of a materialized view to 0, since this value is used to TTL undelivered updates. "
+        "Setting gc_grace_seconds too low might cause undelivered updates to expire before being replayed.",
     )
     view.options = {**view.options, **options}
     return Change("UPDATED", "TABLE", keyspace.name, view.name)

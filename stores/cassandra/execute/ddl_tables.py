@@ -132,6 +132,11 @@ def alter_table(definer, statement):
         refuse(table_id(change.properties) is not None, "Cannot alter table id.")
         options = table_options(change.properties)
         refuse(table.is_counter and options.get("default_time_to_live"), "Cannot set default_time_to_live on a table with counters")
+        refuse(
+            table.views and options.get("gc_grace_seconds") == 0,
+            "Cannot alter gc_grace_seconds of the base table of a materialized view to 0, since this value is used to TTL "
+            "undelivered updates. Setting gc_grace_seconds too low might cause undelivered updates to expire before being replayed.",
+        )
         table.options = {**table.options, **options}
     elif isinstance(change, cql.DropCompactStorage):
         raise InvalidRequest("DROP COMPACT STORAGE is disabled. Enable in cassandra.yaml to use.")
