@@ -137,7 +137,7 @@ class Front:
         await asyncio.gather(*tasks, return_exceptions=True)
         await asyncio.sleep(0)  # lets the transports close their sockets
 
-    def _on_loop(self):
+    def on_loop(self):
         return threading.current_thread() is self._thread
 
 

@@ -44,7 +44,7 @@ def results(server, session):
         if name not in found:
             chapter = CHAPTERS[name]
             prepare(server, session, chapter)
-            found[name] = [outcome(session, case) for case in chapter["cases"]]
+            found[name] = [outcome(session, case, server.kind) for case in chapter["cases"]]
         return found[name]
 
     return run

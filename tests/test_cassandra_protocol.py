@@ -11,14 +11,16 @@ from hypothesis import strategies as st
 
 pytest.importorskip("cassandra", reason="the driver is the oracle")
 from cassandra import protocol as driver
+from cassandra.cqltypes import Int32Type
 from cassandra.protocol import ProtocolHandler
 from cassandra.segment import SegmentCodec
 
 from stores.cassandra import errors, types
+from stores.cassandra.cql.parser import parse
 from stores.cassandra.protocol import codec, messages, segments
 from stores.cassandra.protocol.frames import MAX_FRAME, TRACING, WARNING, Frame, Frames, Malformed
 from stores.cassandra.protocol.session import Messages, first_word
-from stores.cassandra.results import UNSET, Consistency, Options, ResultColumn, Rows, SchemaChange, SetKeyspace, Void
+from stores.cassandra.results import UNSET, Consistency, ResultColumn, Rows, SchemaChange, SetKeyspace, Void
 
 versions = st.sampled_from([3, 4, 5])
 streams = st.integers(0, 2**15 - 1)
@@ -29,7 +31,7 @@ options = st.fixed_dictionaries(
     {
         "consistency_level": consistencies.map(int),
         "serial_consistency_level": st.sampled_from([None, 8, 9]),
-        "timestamp": st.none() | st.integers(-(2**63), 2**63 - 1),
+        "timestamp": st.none() | st.integers(0, 2**63 - 1),
     }
 )
 paging = st.fixed_dictionaries(
@@ -69,21 +71,29 @@ def test_a_query_is_read_as_the_driver_wrote_it(version, stream, text, options, 
     same_options(message.request.parameters.options, {**options, **paging})
 
 
-@given(versions, st.binary(min_size=16, max_size=16), st.lists(values, max_size=6), st.booleans(), options, paging)
-def test_an_execute_is_read_as_the_driver_wrote_it(version, id_, values, skip, options, paging):
-    message = driver.ExecuteMessage(id_, values, skip_meta=skip, result_metadata_id=b"m" * 16, **options, **paging)
+@given(versions, st.binary(min_size=16, max_size=16), st.lists(values, max_size=6), options, paging)
+def test_an_execute_is_read_as_the_driver_wrote_it(version, id_, values, options, paging):
+    message = driver.ExecuteMessage(id_, values, result_metadata_id=b"m" * 16, **options, **paging)
     [message] = sent(message, version)
     assert (message.request.id, message.request.metadata_id) == (id_, b"m" * 16 if version == 5 else None)
     assert list(message.request.parameters.values) == values
-    assert message.request.parameters.options.skip_metadata == skip
     same_options(message.request.parameters.options, {**options, **paging})
+
+
+def test_parameters_that_this_driver_does_not_send_are_read_too():
+    flags = messages.SKIP_METADATA | messages.NAMES | messages.VALUES | messages.KEYSPACE | messages.NOW
+    body = codec.int_(1) + b"x" + codec.short(1) + codec.unsigned(flags)
+    body += codec.short(1) + codec.string("k") + codec.bytes_(b"v") + codec.string("shop") + codec.int_(1234)
+    startup = Frame(5, 0, 0, 1, codec.string_map({"CQL_VERSION": "3.4.5"})).encode()
+    _, message = read(startup + segments.wrap(Frame(5, 0, 0, 7, body).encode()))
+    parameters = message.request.parameters
+    assert (parameters.values, parameters.keyspace) == ({"k": b"v"}, "shop")
+    assert (parameters.options.skip_metadata, parameters.options.now_seconds) == (True, 1234)
 
 
 def test_a_value_may_be_unset():
     from cassandra.query import UNSET_VALUE
-    from cassandra.protocol import _UNSET_VALUE
 
-    assert UNSET_VALUE is _UNSET_VALUE
     [message] = sent(driver.ExecuteMessage(b"i" * 16, [UNSET_VALUE, b"x", None], 1), 4)
     assert message.request.parameters.values == [UNSET, b"x", None]
 
@@ -135,7 +145,7 @@ COLUMNS = [
        st.none() | st.binary(min_size=1, max_size=9))  # fmt: skip
 def test_the_driver_reads_rows(version, rows, paging_state):
     serialized = [[None if n is None else types.INT.serialize(n), types.ListType(types.TEXT).serialize(words)] for n, words in rows]
-    body = messages.result(Rows(COLUMNS[:2], serialized, paging_state), version, Options())
+    body = messages.result(Rows(COLUMNS[:2], serialized, paging_state), version)
     message = decoded("RESULT", body, version)
     assert message.column_names == ["a", "b"]
     assert [list(row) for row in message.parsed_rows] == [[n, words] for n, words in rows]
@@ -144,34 +154,36 @@ def test_the_driver_reads_rows(version, rows, paging_state):
 
 @pytest.mark.parametrize("version", [3, 4, 5])
 def test_the_driver_reads_every_kind_of_column(version):
-    message = decoded("RESULT", messages.result(Rows(COLUMNS, []), version, Options()), version)
+    message = decoded("RESULT", messages.result(Rows(COLUMNS, []), version), version)
     assert [t.cql_parameterized_type() for t in message.column_types] == [
-        "int", "list<text>", "map<text, frozen<tuple<int, uuid>>>", "org.apache.cassandra.db.marshal.VectorType<float, 3>", "timestamp",
+        "int", "list<varchar>", "map<varchar, frozen<tuple<int, uuid>>>", "org.apache.cassandra.db.marshal.VectorType<float, 3>", "timestamp",
     ]  # fmt: skip
 
 
 def test_columns_of_two_tables_name_their_tables():
     columns = [COLUMNS[0], COLUMNS[4]._replace(table="u")]
-    message = decoded("RESULT", messages.result(Rows(columns, []), 4, Options()), 4)
+    message = decoded("RESULT", messages.result(Rows(columns, []), 4), 4)
     assert [meta[:3] for meta in message.column_metadata] == [("ks", "t", "a"), ("ks", "u", "e")]
 
 
 def test_version_5_sends_the_columns_again_only_when_they_have_changed():
-    known = messages.metadata_id(COLUMNS[:1])
-    skip = Options(skip_metadata=True)
-    same = decoded("RESULT", messages.result(Rows(COLUMNS[:1], []), 5, skip, known), 5, metadata=[("ks", "t", "a", None)])
-    assert same.column_metadata is None or same.result_metadata_id is None
-    changed = decoded("RESULT", messages.result(Rows(COLUMNS[:2], []), 5, skip, known), 5)
-    assert changed.result_metadata_id == messages.metadata_id(COLUMNS[:2]) and len(changed.column_metadata) == 2
+    known = [(column.keyspace, column.table, column.name, driver_type) for column, driver_type in [(COLUMNS[0], Int32Type)]]
+    same = decoded("RESULT", messages.result(Rows(COLUMNS[:1], [[types.INT.serialize(7)]]), 5, True), 5, metadata=known)
+    assert not hasattr(same, "result_metadata_id") and [list(row) for row in same.parsed_rows] == [[7]]
+    changed = decoded("RESULT", messages.result(Rows(COLUMNS[:2], []), 5, False, b"n" * 16), 5)
+    assert changed.result_metadata_id == b"n" * 16 and len(changed.column_metadata) == 2
 
 
-Prepared = namedtuple("Prepared", "id bind_columns pk_indexes result_columns")
+Prepared = namedtuple("Prepared", "id bind_columns pk_indexes result_columns result_id statement")
 
 
 @pytest.mark.parametrize("version", [3, 4, 5])
-@pytest.mark.parametrize("results", [(), COLUMNS])
-def test_the_driver_reads_a_prepared_statement(version, results):
-    message = decoded("RESULT", messages.prepared(Prepared(b"i" * 16, COLUMNS[:2], [0], results), version), version)
+@pytest.mark.parametrize(
+    "text, results", [("INSERT INTO t (a, b) VALUES (?, ?)", ()), ("SELECT * FROM t WHERE a = ? AND b = ?", COLUMNS)]
+)
+def test_the_driver_reads_a_prepared_statement(version, text, results):
+    prepared = Prepared(b"i" * 16, COLUMNS[:2], [0], results, b"r" * 16, parse(text))
+    message = decoded("RESULT", messages.prepared(prepared, version), version)
     assert message.query_id == b"i" * 16
     assert [column.name for column in message.bind_metadata] == ["a", "b"]
     assert list(message.pk_indexes or []) == ([0] if version >= 4 else [])
@@ -179,11 +191,9 @@ def test_the_driver_reads_a_prepared_statement(version, results):
 
 
 def test_the_driver_reads_the_other_results():
-    assert decoded("RESULT", messages.result(Void(), 4, Options()), 4).kind == 1
-    assert decoded("RESULT", messages.result(SetKeyspace("shop"), 4, Options()), 4).new_keyspace == "shop"
-    changed = decoded(
-        "RESULT", messages.result(SchemaChange("CREATED", "TABLE", "shop", "orders"), 4, Options()), 4
-    ).schema_change_event
+    assert decoded("RESULT", messages.result(Void(), 4), 4).kind == 1
+    assert decoded("RESULT", messages.result(SetKeyspace("shop"), 4), 4).new_keyspace == "shop"
+    changed = decoded("RESULT", messages.result(SchemaChange("CREATED", "TABLE", "shop", "orders"), 4), 4).schema_change_event
     assert changed == {"target_type": "TABLE", "change_type": "CREATED", "keyspace": "shop", "table": "orders"}
 
 
@@ -195,7 +205,7 @@ def test_the_driver_reads_events():
 
 def test_the_driver_reads_warnings_and_the_trace():
     trace = uuid.uuid1()
-    body = trace.bytes + codec.string_list(["be careful"]) + messages.result(Void(), 4, Options())
+    body = trace.bytes + codec.string_list(["be careful"]) + messages.result(Void(), 4)
     message = decoded("RESULT", body, 4, WARNING | TRACING)
     assert (message.trace_id, message.warnings) == (trace, ["be careful"])
 

@@ -6,34 +6,20 @@ Each node has an engine and a coordinator; all of them work in the front's threa
 import errno
 import socket
 
-from stores.base import Clock, Server
+from stores.base import Clock
 from stores.cassandra.coordinator import Coordinator
 from stores.cassandra.engine import Engine
 from stores.cassandra.protocol import messages
 from stores.cassandra.protocol.session import CqlSession
-from stores.cassandra.record import CqlLog
 from stores.cassandra.results import Consistency, Options, SchemaChange
 from stores.cassandra.ring import DATACENTER, RACK, Ring
 from stores.cassandra.schema import SYSTEM, Schema
+from stores.cassandra.server import KEYSPACE, CassandraServer
 from stores.cassandra.system import RELEASE
 from stores.wire import HOST, Front
 
-KEYSPACE = "course"
 MAX_NODES = 9
 TIMEOUT = 0.1  # seconds that a client waits for a timeout; Cassandra: 5 s for reads, 2 s for writes
-
-
-class CassandraServer(Server):
-    """What the embedded and the real server have in common."""
-
-    name = "cassandra"
-    log = CqlLog
-    keyspace = KEYSPACE  # ready to use, the course's own
-
-    @property
-    def contact_points(self):
-        """The addresses to give to cassandra.cluster.Cluster, together with `port`."""
-        return sorted({host for host, _ in self.front.addresses})
 
 
 class EmbeddedCassandra(CassandraServer):

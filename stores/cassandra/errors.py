@@ -90,9 +90,10 @@ class FunctionFailure(CqlError):
 
     code = 0x1400
 
-    def __init__(self, keyspace, function, argument_types, detail):
+    def __init__(self, keyspace, function, argument_types, detail, whole=False):
+        """`detail` is what went wrong, or where `whole` the whole message."""
         types = ", ".join(argument_types)
-        super().__init__(f"execution of '{keyspace}.{function}[{types}]' failed: {detail}")
+        super().__init__(detail if whole else f"execution of '{keyspace}.{function}[{types}]' failed: {detail}")
         self.keyspace = keyspace
         self.function = function
         self.argument_types = tuple(argument_types)

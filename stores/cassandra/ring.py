@@ -104,16 +104,9 @@ class Ring:
 
         `replication` maps class and options to texts, as in system_schema.keyspaces.
         """
-        copies = replication_factor(replication)
-        first = bisect_left(self.tokens, token) % len(self.tokens)
-        found = []
-        for i in range(len(self.tokens)):
-            if len(found) == copies:
-                break
-            node = self._owners[(first + i) % len(self.tokens)]
-            if node not in found:
-                found.append(node)
-        return found
+        first = bisect_left(self.tokens, token)
+        owners = self._owners[first:] + self._owners[:first]
+        return list(dict.fromkeys(owners))[: replication_factor(replication)]
 
     def ranges(self, start, end):
         """Cut the range of the ring [start, end) where the owners change: yield (start, end, a token inside).

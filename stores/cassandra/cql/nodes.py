@@ -62,7 +62,7 @@ class Null:
     """null"""
 
     def __str__(self):
-        return "null"
+        return "NULL"
 
 
 @node

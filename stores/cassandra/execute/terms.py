@@ -119,7 +119,7 @@ def constant(value):
 @compiles(nodes.Constant)
 def _constant(compiler, node, receiver, selecting):
     receiver = receiver or Receiver("?", guessed(node))
-    return Expression(receiver.type, constant(receiver.type.literal(node, None, receiver.name)))
+    return Expression(receiver.type, constant(receiver.type.constant(node, receiver.name)))
 
 
 def guessed(node):

@@ -4,7 +4,7 @@ import math
 from decimal import ROUND_HALF_EVEN, Decimal
 
 from stores.cassandra.errors import InvalidRequest
-from stores.cassandra.functions.arithmetic import INTEGERS, NUMBERS, number
+from stores.cassandra.functions.arithmetic import EXACT, INTEGERS, NUMBERS, number
 from stores.cassandra.functions.registry import Function, maker, register
 from stores.cassandra.types import BIGINT, DECIMAL, DOUBLE, FLOAT, INT, VARINT, ListType, SetType
 
@@ -36,16 +36,24 @@ def average_of(cql_type):
         values = _numbers(cql_type, values)
         if not values:
             return number(cql_type, 0)
+        if cql_type is DECIMAL:
+            return number(DECIMAL, _running_average(values))
         total = _total(cql_type, values)
         if cql_type in INTEGERS or cql_type is VARINT:
             quotient = abs(total) // len(values)
             return number(cql_type, quotient if total >= 0 else -quotient)
-        if cql_type is DECIMAL:
-            exponent = min(value.as_tuple().exponent for value in values)
-            return number(DECIMAL, (total / len(values)).quantize(Decimal(1).scaleb(exponent), ROUND_HALF_EVEN))
         return number(cql_type, total / len(values))
 
     return call
+
+
+def _running_average(values):
+    """Return the average of Decimals as Cassandra makes it: corrected by each value, and rounded to that correction's scale."""
+    average = Decimal(0)
+    for count, value in enumerate(values, 1):
+        difference = EXACT.subtract(value, average)
+        average = EXACT.add(average, EXACT.divide(difference, Decimal(count)).quantize(difference, ROUND_HALF_EVEN, EXACT))
+    return average
 
 
 def extreme_of(cql_type, choose):
@@ -111,7 +119,7 @@ def _collection_count(call):
     collection = call.type_of(0)
     if collection.kind not in ("list", "set", "map"):
         raise InvalidRequest(
-            f"Function {call.name} requires a collection argument, but found argument {call.nodes[0]} of type {collection}"
+            f"Function {call.name} requires a collection argument, but found argument {call.nodes[0]} of type {collection.frozen()}"
         )
     return Function(call.name, (collection,), INT, _elements(collection, lambda elements: INT.serialize(len(elements))))
 
@@ -123,7 +131,7 @@ def _set_or_list(call, numeric):
     if collection.kind not in ("list", "set") or (numeric and collection.elements[0] not in NUMBERS):
         kind = "numeric set/list" if numeric else "set or list"
         raise InvalidRequest(
-            f"Function {call.name} requires a {kind} argument, but found argument {call.nodes[0]} of type {collection}"
+            f"Function {call.name} requires a {kind} argument, but found argument {call.nodes[0]} of type {collection.frozen()}"
         )
     return collection
 
@@ -165,7 +173,9 @@ def _map(call):
     call.expect_arguments(1, "(map)")
     collection = call.type_of(0)
     if collection.kind != "map":
-        raise InvalidRequest(f"Function {call.name} requires a map argument, but found argument {call.nodes[0]} of type {collection}")
+        raise InvalidRequest(
+            f"Function {call.name} requires a map argument, but found argument {call.nodes[0]} of type {collection.frozen()}"
+        )
     return collection
 
 

@@ -24,14 +24,15 @@ from stores.cassandra.types import (
     Duration,
     calendar,
 )
+from stores.cassandra.types.numbers import java_double
 
 INTEGERS = (TINYINT, SMALLINT, INT, BIGINT, COUNTER)
 NUMBERS = (TINYINT, SMALLINT, INT, BIGINT, FLOAT, DOUBLE, VARINT, DECIMAL, COUNTER)
 _BY_SIZE = {1: TINYINT, 2: SMALLINT, 4: INT, 8: BIGINT}
 _NAMES = {"+": "_add", "-": "_substract", "*": "_multiply", "/": "_divide", "%": "_modulo"}
 # Enough for every result that fits in memory; nothing is rounded by it but exp and log.
-_EXACT = decimal.Context(prec=5000, Emin=decimal.MIN_EMIN, Emax=decimal.MAX_EMAX)
-_PRECISION = decimal.Context(prec=34, rounding=decimal.ROUND_HALF_EVEN, Emin=decimal.MIN_EMIN, Emax=decimal.MAX_EMAX)
+EXACT = decimal.Context(prec=5000, Emin=decimal.MIN_EMIN, Emax=decimal.MAX_EMAX)
+_PRECISION = decimal.Context(prec=32, rounding=ROUND_HALF_UP, Emin=decimal.MIN_EMIN, Emax=decimal.MAX_EMAX)
 
 
 def number(cql_type, value):
@@ -66,8 +67,11 @@ def result_type(left, right):
     return _BY_SIZE[size]
 
 
-def operation(operator, left, right):
-    """Return the Function of `left operator right`. Raises InvalidRequest where there is none."""
+def operation(operator, left, right, shown=None):
+    """Return the Function of `left operator right`, both types. Raises InvalidRequest where there is none.
+
+    `shown` are the two operands as the message is to show them, the types unless said.
+    """
     name = f"system.{_NAMES[operator]}"
     if left in NUMBERS and right in NUMBERS:
         result = result_type(left, right)
@@ -75,9 +79,10 @@ def operation(operator, left, right):
     if right == DURATION and left in (TIMESTAMP, DATE) and operator in "+-":
         move = _move_timestamp if left == TIMESTAMP else _move_date
         sign = 1 if operator == "+" else -1
-        return Function(name, (left, right), left, _nullable(lambda time, duration: move(time, duration, sign)))
+        return Function(name, (left, right), left, _failing(operator, left, right, lambda *values: move(*values, sign)))
     if operator == "+" and left in (TEXT, ASCII) and right in (TEXT, ASCII):
         return Function(name, (left, right), ASCII if left == right == ASCII else TEXT, _concatenate)
+    left, right = shown or (left, right)
     raise InvalidRequest(f"the '{operator}' operation is not supported between {left} and {right}")
 
 
@@ -91,18 +96,24 @@ def _nullable(call):
 
 
 def _arithmetic(operator, left, right, result):
-    calculate = _DECIMAL[operator] if result is DECIMAL else _FLOATS[operator] if result in (FLOAT, DOUBLE) else _INTEGERS[operator]
+    calculate = (_DECIMAL if result is DECIMAL else _FLOATS if result in (FLOAT, DOUBLE) else _INTEGERS)[operator]
+    if result is VARINT and operator in "/%":
+        calculate = _varint_division(calculate)
+
+    return _failing(operator, left, right, lambda one, two: number(result, calculate(_as(result, left, one), _as(result, right, two))))
+
+
+def _failing(operator, left, right, calculate):
+    """Return `calculate` so that null gives null, and what goes wrong becomes the failure of a function."""
 
     def call(one, two):
         try:
-            return number(result, calculate(_as(result, left, one), _as(result, right, two)))
-        except (ZeroDivisionError, decimal.DecimalException):
-            detail = "/ by zero" if result is not DECIMAL else "Division by zero" if operator == "%" else "/ by zero"
-            detail = "BigInteger divide by zero" if result is VARINT else detail
-            failure = FunctionFailure("system", _NAMES[operator], [str(left), str(right)], detail)
-            failure.args = (f"the operation '{left} {operator} {right}' failed: {detail}",)
-            failure.message = failure.args[0]
-            raise failure from None
+            return calculate(one, two)
+        except (ZeroDivisionError, decimal.DecimalException, InvalidRequest) as error:
+            types = [str(left), str(right)]
+            raise FunctionFailure(
+                "system", _NAMES[operator], types, f"the operation '{left} {operator} {right}' failed: {error}", whole=True
+            ) from None
 
     return _nullable(call)
 
@@ -110,12 +121,16 @@ def _arithmetic(operator, left, right, result):
 def _as(result, cql_type, data):
     """Return a value as Python's number for calculating in the type `result`."""
     value = cql_type.deserialize(data)
+    if result is DECIMAL and cql_type in INTEGERS:  # Cassandra goes through doubles here: 2 becomes 2.0
+        return Decimal(java_double(float(value)))
     if result is DECIMAL and not isinstance(value, Decimal):
         return Decimal(cql_type.format(data))
     return _float(value) if result in (FLOAT, DOUBLE) else value
 
 
 def _divide_integers(one, two):
+    if not two:
+        raise ZeroDivisionError("/ by zero")
     quotient = abs(one) // abs(two)
     return quotient if (one < 0) == (two < 0) else -quotient
 
@@ -129,7 +144,7 @@ def _divide_floats(one, two):
 def _divide_decimals(one, two):
     """Divide with at least 32 digits, as Cassandra does, and leave out the zeros at the end."""
     if not two:
-        raise ZeroDivisionError
+        raise ZeroDivisionError("BigInteger divide by zero")
 
     def whole_digits(value):
         return value.adjusted() + 1 if value else 1
@@ -139,6 +154,21 @@ def _divide_decimals(one, two):
     context = decimal.Context(prec=2 * scale + abs(one.adjusted()) + abs(two.adjusted()) + 50, rounding=ROUND_HALF_UP)
     quotient = context.divide(one, two).quantize(Decimal(1).scaleb(-scale), context=context)
     return quotient.normalize(context) if quotient else Decimal(0)
+
+
+def _decimal_remainder(one, two):
+    if not two:
+        raise ZeroDivisionError("Division by zero")
+    return EXACT.remainder(one, two)
+
+
+def _varint_division(calculate):
+    def checked(one, two):
+        if not two:
+            raise ZeroDivisionError("BigInteger divide by zero")
+        return calculate(one, two)
+
+    return checked
 
 
 _INTEGERS = {
@@ -156,11 +186,11 @@ _FLOATS = {
     "%": lambda one, two: math.fmod(one, two) if two and not math.isinf(one) else math.nan,
 }
 _DECIMAL = {
-    "+": _EXACT.add,
-    "-": _EXACT.subtract,
-    "*": _EXACT.multiply,
+    "+": EXACT.add,
+    "-": EXACT.subtract,
+    "*": EXACT.multiply,
     "/": _divide_decimals,
-    "%": _EXACT.remainder,
+    "%": _decimal_remainder,
 }
 
 
@@ -192,7 +222,10 @@ def negation(cql_type):
     if cql_type is None:
         raise InvalidRequest("Ambiguous negation: use type casts to disambiguate")
     if cql_type not in NUMBERS:
-        raise InvalidRequest(f"the '-' operation is not supported for {cql_type}")
+        signatures = ", ".join(f'system."_negate" : ({number}) -> {number}' for number in NUMBERS)
+        raise InvalidRequest(
+            f"Invalid call to function system._negate, none of its type signatures match (known type signatures: {signatures})"
+        )
     return _nullable(lambda data: number(cql_type, _negated(cql_type.deserialize(data))))
 
 
@@ -204,12 +237,13 @@ def _negated(value):
 
 
 def _transcendental(of_float, of_decimal):
-    """Return a function (type, value) -> value: decimals keep 34 digits, all others go through floats."""
+    """Return a function (type, value) -> value: decimals get 32 digits, all others go through floats."""
 
     def calculate(cql_type, value):
-        if cql_type is DECIMAL:
-            return of_decimal(value)
-        return of_float(_float(value))
+        if cql_type is not DECIMAL:
+            return of_float(_float(value))
+        result = of_decimal(value)
+        return result.quantize(Decimal(1).scaleb(result.adjusted() - 31), context=_PRECISION) if result else result
 
     return calculate
 
@@ -230,16 +264,17 @@ def _logarithm(of_float):
     return calculate
 
 
-def _to_integer(value):
-    """Return a float as Java casts it to long: NaN is 0, what is too large the largest."""
+def truncated(value, cql_type):
+    """Return a float as Java casts it to an integer: no fraction, NaN is 0, what is too large the largest int or bigint."""
     if value != value:
         return 0
-    return max(-(2**63), min(2**63 - 1, int(value))) if math.isfinite(value) else (2**63 - 1 if value > 0 else -(2**63))
+    highest = 2**63 - 1 if cql_type in (BIGINT, COUNTER, VARINT) else 2**31 - 1
+    return int(max(-highest - 1, min(highest, value)))
 
 
 def _round(cql_type, value):
     if cql_type is DECIMAL:
-        return value.quantize(Decimal(1), ROUND_HALF_UP, _EXACT)
+        return value.quantize(Decimal(1), ROUND_HALF_UP, EXACT)
     if cql_type in (FLOAT, DOUBLE):
         return float(math.floor(value + 0.5)) if math.isfinite(value) else value
     return value
@@ -264,7 +299,7 @@ def _applied(calculate, cql_type):
         except decimal.DecimalException as error:
             raise InvalidRequest(f"{type(error).__name__} in a calculation with decimals") from None
         if isinstance(value, float) and cql_type not in (FLOAT, DOUBLE):
-            value = _to_integer(value)
+            value = truncated(value, cql_type)
         return number(cql_type, value)
 
     return call

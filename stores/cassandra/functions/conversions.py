@@ -3,9 +3,9 @@
 import json
 from decimal import Decimal
 
-from stores.cassandra.errors import FunctionFailure, InvalidRequest
-from stores.cassandra.functions.arithmetic import INTEGERS, NUMBERS, number
-from stores.cassandra.functions.registry import Function, maker, register, strict
+from stores.cassandra.errors import FunctionFailure, InvalidRequest, ServerError
+from stores.cassandra.functions.arithmetic import INTEGERS, NUMBERS, number, truncated
+from stores.cassandra.functions.registry import FUNCTIONS, Function, maker, no_match, register, strict
 from stores.cassandra.functions.times import convert_time
 from stores.cassandra.murmur3 import token_of
 from stores.cassandra.types import (
@@ -45,6 +45,9 @@ def cast(source, target):
         return lambda data: source.format(data).encode() if data else data
     if (source, target) in _BETWEEN_TIMES:
         return convert_time(source, target)
+    known = FUNCTIONS.get(f"cast_as_{target}")
+    if known:
+        raise no_match(f"system.cast_as_{target}", known)
     raise InvalidRequest(f"{source} cannot be cast to {target}")
 
 
@@ -57,7 +60,7 @@ def _cast_number(source, target):
             if target is DECIMAL:
                 return number(DECIMAL, _finite(source, data))
             if target in INTEGERS or target is VARINT:
-                value = _truncated(value, target)
+                value = truncated(value, target)
         return number(target, value)
 
     return call
@@ -66,16 +69,9 @@ def _cast_number(source, target):
 def _finite(source, data):
     text = source.format(data)
     if not Decimal(text).is_finite():
-        raise FunctionFailure("system", "cast_as_decimal", [str(source)], "Character N is neither a decimal digit number")
+        what = 'is neither a decimal digit number, decimal point, nor "e" notation exponential mark.'
+        raise ServerError(f"java.lang.NumberFormatException: Character {text.lstrip('-')[0]} {what}")
     return Decimal(text)
-
-
-def _truncated(value, target):
-    """Return a float as Java casts it: without its fraction, NaN as 0, what is too large as the largest int or bigint."""
-    if value != value:
-        return 0
-    highest = 2**63 - 1 if target in (BIGINT, VARINT) else 2**31 - 1
-    return int(max(-highest - 1, min(highest, value)))
 
 
 def _register_casts():
@@ -120,8 +116,7 @@ def _register_blobs():
 
 @maker("to_json tojson")
 def _to_json(call):
-    if len(call.given) != 1:
-        raise InvalidRequest(f"{call.name}() only accepts one argument (got {len(call.given)})")
+    call.expect_arguments(1, "(any)")
     cql_type = call.given[0] or TEXT
     return Function(call.name, (cql_type,), TEXT, lambda data: b"null" if data is None else cql_type.to_json(data).encode())
 

@@ -3,8 +3,9 @@
 import hashlib
 
 from stores.cassandra.errors import InvalidRequest
+from stores.cassandra.functions import times
 from stores.cassandra.functions.registry import Function, maker
-from stores.cassandra.types import ASCII, BLOB, BOOLEAN, DURATION, INET, INT, NATIVE, TEXT, TIMEUUID, UUID, Duration
+from stores.cassandra.types import ASCII, BLOB, BOOLEAN, DATE, DURATION, INET, INT, NATIVE, TEXT, TIMEUUID, UUID, Duration
 
 _ZERO_UUID = b"\0" * 16
 _SPECIAL = {
@@ -14,7 +15,8 @@ _SPECIAL = {
     BOOLEAN: b"\0",
     INET: b"\0\0\0\0",
     UUID: _ZERO_UUID,
-    TIMEUUID: b"\0\0\0\0\0\0\x10\0" + b"\0" * 8,
+    TIMEUUID: times.timeuuid(times.GREGORIAN, b"\x80" * 8),  # the first of 1970
+    DATE: DATE.serialize(0),
     DURATION: DURATION.serialize(Duration(0, 0, 0)),
 }
 
@@ -71,13 +73,12 @@ def _partial(name, hide):
         def mask(data, begin, end, padding=b"*"):
             if data is None:
                 return None
-            begin, end = (INT.deserialize(size) or 0 if size else 0 for size in (begin, end))
-            if begin < 0 or end < 0:
-                raise InvalidRequest("Masking parameters must be positive")
+            begin, end = (max(0, INT.deserialize(size)) if size else 0 for size in (begin, end))
             padding = (padding or b"*").decode()
             if len(padding) != 1:
                 raise InvalidRequest(
-                    f"The padding argument for function {call.name} should be single-character, but '{padding}' has been provided."
+                    f"The padding argument for function {call.name} should be single-character, "
+                    f"but '{padding}' has {len(padding)} characters."
                 )
             text = data.decode()
             return hide(text, min(begin, len(text)), max(min(begin, len(text)), len(text) - end), padding).encode()
@@ -106,7 +107,7 @@ def _hash(call):
         try:
             return hashlib.new(name.replace("-", "").lower(), data, usedforsecurity=False).digest()
         except ValueError:
-            raise InvalidRequest(f"Hash algorithm {name} not found for masking function {call.name}") from None
+            raise InvalidRequest(f"Hash algorithm not found: {name}") from None
 
     return Function(call.name, (cql_type, TEXT)[: len(call.given)], BLOB, digest)
 

@@ -4,7 +4,9 @@ from dataclasses import dataclass
 
 from stores.cassandra.cql.nodes import FunctionCall, Negation, Operation, TypeHint
 from stores.cassandra.errors import InvalidRequest
-from stores.cassandra.types import EXACT, NOT, WEAK
+
+# How well an argument fits a parameter.
+EXACT, WEAK, NOT = "exact", "weak", "not"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +115,7 @@ def find(name, given, *, receiver=None, arguments=(), fits=lambda node, wanted: 
     call = Call(f"system.{name.name}", given, arguments, fits, receiver, table)
     if callable(found):
         if selecting and name.name in ("from_json", "fromjson"):
-            raise InvalidRequest(f"{call.name}() cannot be used in the selection clause of a SELECT statement")
+            raise InvalidRequest(f"{name}() cannot be used in the selection clause of a SELECT statement")
         return found(call)
     if len(found) == 1:
         return _checked(found[0], call)
@@ -135,6 +137,12 @@ def _checked(function, call):
     return function
 
 
+def no_match(name, candidates):
+    """Return the error that no function of a name takes such arguments."""
+    signatures = ", ".join(map(str, candidates))
+    return InvalidRequest(f"Invalid call to function {name}, none of its type signatures match (known type signatures: {signatures})")
+
+
 def _chosen(candidates, call, name):
     """Return the one of several functions that the arguments fit best."""
     fitting = []
@@ -147,10 +155,7 @@ def _chosen(candidates, call, name):
         if NOT not in fits:
             fitting.append(function)
     if not fitting:
-        raise InvalidRequest(
-            f"Invalid call to function {name}, none of its type signatures match "
-            f"(known type signatures: {', '.join(map(str, candidates))})"
-        )
+        raise no_match(name, candidates)
     if len(fitting) > 1 and call.receiver is not None:
         fitting = [function for function in fitting if function.return_type == call.receiver] or fitting
     if len(fitting) > 1:

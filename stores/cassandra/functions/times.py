@@ -11,7 +11,7 @@ from stores.cassandra.functions.registry import register, strict
 from stores.cassandra.types import BIGINT, DATE, DURATION, TIME, TIMESTAMP, TIMEUUID, UUID, Duration, calendar
 from stores.cassandra.types.plain import time_of
 
-_GREGORIAN = 0x01B21DD213814000  # 100 ns between 1582-10-15, where UUIDs begin to count, and 1970
+GREGORIAN = 0x01B21DD213814000  # 100 ns between 1582-10-15, where UUIDs begin to count, and 1970
 
 
 class TimeUuids:
@@ -25,7 +25,7 @@ class TimeUuids:
 
     def make(self, seconds):
         """Return 16 bytes for a time in seconds since 1970."""
-        time = int(seconds * 10_000_000) + _GREGORIAN
+        time = int(seconds * 10_000_000) + GREGORIAN
         with self._lock:
             if self._last - 10_000 < time <= self._last:  # several in one tick of the clock
                 time = self._last + 1
@@ -46,7 +46,7 @@ _uuids = TimeUuids()
 def _milliseconds(cql_type, data):
     """Return a time of any type as milliseconds since 1970."""
     if cql_type is TIMEUUID:
-        return (time_of(data) - _GREGORIAN) // 10_000
+        return (time_of(data) - GREGORIAN) // 10_000
     return cql_type.deserialize(data) * (calendar.DAY_MS if cql_type is DATE else 1)
 
 
@@ -69,7 +69,7 @@ def _limit_of_millisecond(ticks, rest):
     def call(data):
         if not data:
             return None
-        return timeuuid(TIMESTAMP.deserialize(data) * 10_000 + _GREGORIAN + ticks & (1 << 60) - 1, rest)
+        return timeuuid(TIMESTAMP.deserialize(data) * 10_000 + GREGORIAN + ticks & (1 << 60) - 1, rest)
 
     return call
 
@@ -112,10 +112,18 @@ def floor_milliseconds(time, duration, start):
     whole = duration.days * calendar.DAY_MS + duration.nanoseconds // 1_000_000
     if not duration.months:
         return time - (time - start) % whole if whole else time
+    if not whole:  # Cassandra counts months of the calendar here, whatever their days: the result may be after `time`
+        steps = (_month(time) - _month(start)) // duration.months
+        return _stepped(start, duration, steps)
     steps = (time - start) // (duration.months * 28 * calendar.DAY_MS + whole)  # no month is shorter: never too few
     while steps and _stepped(start, duration, steps) > time:
         steps -= 1
     return _stepped(start, duration, steps)
+
+
+def _month(milliseconds):
+    year, month, _ = calendar.date_of(milliseconds // calendar.DAY_MS)
+    return year * 12 + month
 
 
 def _stepped(start, duration, steps):

@@ -61,6 +61,10 @@ class Reader:
             return UNSET
         raise ProtocolException(f"Invalid ByteBuf length {length}")
 
+    def rest(self):
+        """Return everything that has not been read."""
+        return self._data[self._at :]
+
     def string_list(self):
         return [self.string() for _ in range(self.short())]
 
@@ -115,6 +119,10 @@ def bytes_(data):
 
 def string_list(texts):
     return short(len(texts)) + b"".join(map(string, texts))
+
+
+def string_map(texts):
+    return short(len(texts)) + b"".join(string(key) + string(text) for key, text in texts.items())
 
 
 def string_multimap(lists):

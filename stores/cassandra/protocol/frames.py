@@ -64,9 +64,13 @@ class Malformed(ProtocolException, ProtocolError):
 
 
 class Frames:
-    """Cuts a client's bytes into frames. After STARTUP in version 5 they come in segments."""
+    """Cuts a client's bytes into frames, or a server's where `responses` are expected.
 
-    def __init__(self):
+    After STARTUP in version 5 they come in segments.
+    """
+
+    def __init__(self, responses=False):
+        self._responses = responses
         self._data = bytearray()  # as they arrive
         self._inner = bytearray()  # out of the segments
         self._segmented = False
@@ -96,18 +100,22 @@ class Frames:
                 if payload is None:
                     return
                 self._inner += payload
-                while (frame := next_frame(self._inner)) is not None:
+                while (frame := next_frame(self._inner, self._responses)) is not None:
                     frames.append(frame)
             else:
-                frame = next_frame(self._data)
+                frame = next_frame(self._data, self._responses)
                 if frame is None:
                     return
                 if frame.flags & COMPRESSED:
                     frame = decompressed(frame)
                 frames.append(frame)
                 if frame.opcode == STARTUP and frame.version >= 5:
-                    self._segmented = True
-                    self._compressed = _compression(frame)
+                    self.use_segments(_compression(frame))
+
+    def use_segments(self, compressed=False):
+        """Expect segments from the next byte on."""
+        self._segmented = True
+        self._compressed = compressed
 
 
 def _compression(startup):
@@ -117,7 +125,7 @@ def _compression(startup):
         return False
 
 
-def next_frame(data):
+def next_frame(data, responses=False):
     """Take one frame out of the bytearray `data`, or return None. Raises Malformed."""
     if not data:
         return None
@@ -128,7 +136,7 @@ def next_frame(data):
     if len(data) < HEADER.size:
         return None
     direction, flags, stream, opcode, length = HEADER.unpack_from(data)
-    if direction & 0x80 or opcode not in REQUEST_OPCODES:
+    if bool(direction & 0x80) != responses or opcode not in (RESPONSE_OPCODES if responses else REQUEST_OPCODES):
         raise Malformed(_wrong_opcode(direction, opcode), version, stream)
     if not 0 <= length <= MAX_FRAME:
         raise Malformed(f"Request is too big: length {length} exceeds maximum allowed length {MAX_FRAME}.", version, stream)

@@ -53,6 +53,8 @@ def _message(frame):
 class CqlSession(Session):
     """Serves one connection. `cluster` has nodes, announce(change) and `timeout` (see embedded.py)."""
 
+    waits = False  # whether requests wait for others than the engine
+
     def __init__(self, front, cluster):
         super().__init__(front)
         self.parser = Messages()
@@ -62,7 +64,7 @@ class CqlSession(Session):
         self.version = None
         self.keyspace = None
         self._compressed = False
-        self._segmented = False
+        self.segmented = False
         self._apart = set()  # tasks of requests that wait
 
     async def opened(self):
@@ -76,7 +78,7 @@ class CqlSession(Session):
 
     async def _serve_one(self, request):
         """Streams are independent of each other: a request that a fault or a gate holds does not hold up the next."""
-        if isinstance(request, Message) and (self.front.gate is not None or self.front.faults):
+        if isinstance(request, Message) and (self.waits or self.front.gate is not None or self.front.faults):
             task = self.front.loop.create_task(super()._serve_one(request))
             self._apart.add(task)
             task.add_done_callback(self._apart.discard)
@@ -101,7 +103,7 @@ class CqlSession(Session):
 
     def _describe_prepared(self, id_, values):
         try:
-            prepared = self.node.engine.prepared(id_)
+            prepared = self.prepared(id_)
         except errors.Unprepared:
             return None
         if SET_UP.match(prepared.text):
@@ -114,9 +116,13 @@ class CqlSession(Session):
         if isinstance(statement, str):
             return statement
         try:
-            return self.node.engine.prepared(statement).text
+            return self.prepared(statement).text
         except errors.Unprepared:
             return ""
+
+    def prepared(self, id_):
+        """Return what was prepared under this id, with `text` and `bind_columns`. Raises Unprepared."""
+        return self.node.engine.prepared(id_)
 
     async def execute(self, message):
         version, stream = message.frame.version, message.frame.stream
@@ -124,33 +130,36 @@ class CqlSession(Session):
         try:
             kind, body, flags = self._answer(message)
         except errors.CqlError as error:
-            kind, body = "ERROR", messages.error(messages.downgraded(error, version), version)
-            if isinstance(error, errors.ProtocolException):
-                self.closing = True
+            kind, body = self.refusal(error, version)
             if isinstance(error, TIMEOUTS):  # the coordinator has waited for replicas: the client waits too
-                reply = self._frame(version, flags, stream, kind, body)
+                reply = self.frame(version, flags, stream, kind, body)
                 self.front.loop.call_later(self.cluster.timeout, self.write, reply)
                 return None
         except Exception as error:  # a defect of the engine: it must not look like one of the learner
             logger.exception("the embedded Cassandra failed")
             kind, body = "ERROR", messages.error(errors.ServerError(f"{type(error).__name__}: {error}"), version)
-        reply = self._frame(version, flags, stream, kind, body)
+        reply = self.frame(version, flags, stream, kind, body)
         if kind == "READY" and isinstance(message.request, messages.Startup):
-            self._segmented = version >= 5  # from the next frame on
+            self.segmented = version >= 5  # from the next frame on
         return reply
+
+    def refusal(self, error, version):
+        """Return (opcode's name, body) of the response to a request that fails; the connection ends where it must."""
+        self.closing = isinstance(error, errors.ProtocolException)
+        return "ERROR", messages.error(messages.downgraded(error, version), version)
 
     def protocol_error(self, error):
         body = messages.error(error, error.version)
-        return self._frame(error.version, 0, error.stream, "ERROR", body)
+        return self.frame(error.version, 0, error.stream, "ERROR", body)
 
     def push(self, kind, body):
         """Send an event if the client has registered for its kind."""
         if kind in self.events:
-            self.write(self._frame(self.version, 0, NOT_A_REQUEST, "EVENT", messages.event(kind, body)))
+            self.write(self.frame(self.version, 0, NOT_A_REQUEST, "EVENT", messages.event(kind, body)))
 
-    def _frame(self, version, flags, stream, kind, body):
+    def frame(self, version, flags, stream, kind, body):
         frame = Frame(version | 0x80, flags, stream, messages.OPCODE[kind], body)
-        if self._segmented:
+        if self.segmented:
             return segments.wrap(frame.encode(), self._compressed)
         if self._compressed and kind != "READY":
             frame = compressed(frame)
@@ -158,20 +167,16 @@ class CqlSession(Session):
 
     def _answer(self, message):
         """Return (opcode's name, body, flags) of the response."""
+        self.check_state(message)
         frame, request = message.frame, message.request
-        if self.version is None and not isinstance(request, (messages.Plain, messages.Startup)):
-            raise errors.ProtocolException(f"Unexpected message {request.kind}, expecting STARTUP or OPTIONS")
-        if self.version not in (None, frame.version):
-            told = "Invalid message version. Got {0}/v{0} but previous messages on this connection had version {1}/v{1}"
-            raise errors.ProtocolException(told.format(frame.version, self.version))
         match request:
             case messages.Plain():
                 return "SUPPORTED", messages.supported(SUPPORTED), 0
             case messages.Startup(options=options):
-                self._start(frame.version, options)
+                self.start(frame.version, options)
                 return "READY", b"", 0
             case messages.Register(events=events):
-                self._register(events)
+                self.register(events)
                 return "READY", b"", 0
             case messages.AuthResponse():
                 raise errors.ProtocolException("Unexpected message AUTH_RESPONSE: no authentication is required")
@@ -180,6 +185,15 @@ class CqlSession(Session):
                 self.node.shown[prepared.id] = prepared.result_id
                 return "RESULT", messages.prepared(prepared, frame.version), 0
         return self._result(message)
+
+    def check_state(self, message):
+        """Raise ProtocolException for a request that may not come now."""
+        frame, request = message.frame, message.request
+        if self.version is None and not isinstance(request, (messages.Plain, messages.Startup)):
+            raise errors.ProtocolException(f"Unexpected message {request.kind}, expecting STARTUP or OPTIONS")
+        if self.version not in (None, frame.version):
+            told = "Invalid message version. Got {0}/v{0} but previous messages on this connection had version {1}/v{1}"
+            raise errors.ProtocolException(told.format(frame.version, self.version))
 
     def _result(self, message):
         frame, request = message.frame, message.request
@@ -230,15 +244,25 @@ class CqlSession(Session):
 
     def _note(self, command, options, outcome):
         facts = outcome.facts
+        self.note(
+            command,
+            options.consistency.name,
+            partitions=list(facts.partitions),
+            rows=facts.rows,
+            returned=len(outcome.rows) if isinstance(outcome, Rows) else 0,
+            tombstones=facts.tombstones,
+            filtered=facts.filtered,
+            mutations=facts.mutations,
+        )
+
+    def note(self, command, consistency, **facts):
+        """Add a statement to the records."""
         text = "; ".join(command.args) if command.name == "BATCH" else command.args[0]
-        statement = Statement(command.name, text, command.client, self.node.address, options.consistency.name, list(facts.partitions))
-        statement.rows, statement.tombstones = facts.rows, facts.tombstones
-        statement.filtered, statement.mutations = facts.filtered, facts.mutations
-        statement.returned = len(outcome.rows) if isinstance(outcome, Rows) else 0
+        statement = Statement(command.name, text, command.client, self.node.address, consistency, **facts)
         for log in self.front.logs:
             log.statements.append(statement)
 
-    def _start(self, version, options):
+    def start(self, version, options):
         if "CQL_VERSION" not in options:
             raise errors.ProtocolException("Missing value CQL_VERSION in STARTUP message")
         algorithm = options.get("COMPRESSION", "").lower()
@@ -248,7 +272,7 @@ class CqlSession(Session):
         self.version = version
         self.name = options.get("APPLICATION_NAME", "")
 
-    def _register(self, events):
+    def register(self, events):
         for event in events:
             if event not in EVENTS:
                 raise errors.ProtocolException(f"Invalid value '{event}' for Event.Type")

@@ -4,7 +4,7 @@
 `resolve` makes them of the names in a statement. Values are bytes; None is null.
 """
 
-from stores.cassandra.types.base import EXACT, NOT, WEAK, CqlType, Descending, descending, preferred_type_name
+from stores.cassandra.types.base import CqlType, Descending, descending
 from stores.cassandra.types.collections import Collection, ListType, MapType, SetType
 from stores.cassandra.types.duration import Duration
 from stores.cassandra.types.numbers import BIGINT, BOOLEAN, COUNTER, DECIMAL, DOUBLE, FLOAT, INT, SMALLINT, TINYINT, VARINT
@@ -23,12 +23,10 @@ __all__ = [
     "DECIMAL",
     "DOUBLE",
     "DURATION",
-    "EXACT",
     "FLOAT",
     "INET",
     "INT",
     "NATIVE",
-    "NOT",
     "SMALLINT",
     "TEXT",
     "TIME",
@@ -37,7 +35,6 @@ __all__ = [
     "TINYINT",
     "UUID",
     "VARINT",
-    "WEAK",
     "Collection",
     "CqlType",
     "Descending",
@@ -50,6 +47,5 @@ __all__ = [
     "VectorType",
     "descending",
     "from_class_name",
-    "preferred_type_name",
     "resolve",
 ]

@@ -2,28 +2,10 @@
 
 import struct
 
-from stores.cassandra.cql.nodes import (
-    BindMarker,
-    Constant,
-    ListLiteral,
-    MapLiteral,
-    Null,
-    SetLiteral,
-    TupleLiteral,
-    TypeHint,
-    UserTypeLiteral,
-)
 from stores.cassandra.errors import InvalidRequest
 
 MARSHAL = "org.apache.cassandra.db.marshal."
 _INVERT = bytes(255 - i for i in range(256))
-
-# How well a term fits a type: what overloaded functions are chosen by.
-EXACT, WEAK, NOT = "exact", "weak", "not"
-
-# Terms whose value is in their text, though bind markers and calls may stand inside.
-_LITERALS = (Constant, ListLiteral, SetLiteral, MapLiteral, UserTypeLiteral, TupleLiteral)
-_LITERAL_WORDS = {ListLiteral: "list", SetLiteral: "set", MapLiteral: "map", UserTypeLiteral: "user type", TupleLiteral: "tuple type"}
 
 
 class CqlType:
@@ -112,62 +94,19 @@ class CqlType:
 
     # --- literals ---
 
-    def literal(self, term, evaluate=None, column=""):
-        """Return the bytes of a term of the syntax tree, or None for null.
-
-        `evaluate(term, type, column)` gives the bytes of what is no literal: bind markers, function calls, operations.
-        `column` is the name that errors mention. Raises InvalidRequest in Cassandra's words.
-        """
-        if isinstance(term, Null):
-            return None
-        if isinstance(term, TypeHint):  # (int)3: whoever prepares the term has checked the hint
-            return self.literal(term.term, evaluate, column)
-        if not isinstance(term, _LITERALS):
-            if evaluate is None:
-                raise self.misfit(term, column)
-            return evaluate(term, self, column)
-        return self.from_literal(term, evaluate, column)
-
     def constant(self, term, column=""):
-        """Return the bytes of a Constant. Raises InvalidRequest."""
+        """Return the bytes of a Constant of the syntax tree. Raises InvalidRequest, naming the `column` that it is for."""
         if term.kind not in self.literals:
-            raise self.misfit(term, column)
+            raise InvalidRequest(f'Invalid {term.kind.upper()} constant ({term.text}) for "{column}" of type {self}')
         return self.from_text(term.text)
 
-    def from_literal(self, term, evaluate, column):
-        """Return the bytes of a literal; types with parts read theirs. Raises InvalidRequest."""
-        if not isinstance(term, Constant):
-            raise self.misfit(term, column)
-        return self.constant(term, column)
-
-    def misfit(self, term, column):
-        """Return the error that the literal `term` cannot be a value of this type."""
-        if isinstance(term, Constant):
-            return InvalidRequest(f'Invalid {term.kind.upper()} constant ({term.text}) for "{column}" of type {self}')
-        return InvalidRequest(f"Invalid {_LITERAL_WORDS.get(type(term), 'literal')} literal for {column} of type {self}")
-
     def from_text(self, text):
-        """Return the bytes of a value written as text, as in a constant. Raises InvalidRequest."""
+        """Return the bytes of a value written as text, as in a constant; no text is the empty value. Raises InvalidRequest."""
+        return b"" if not text and self.empty_allowed else self.parse(text)
+
+    def parse(self, text):
+        """Return the bytes of a value written as text that is not empty, or of a type without an empty value."""
         raise NotImplementedError
-
-    def fit(self, term, type_of=None):
-        """Say how well `term` fits: EXACT, WEAK or NOT. `type_of(term)` gives the type of calls and operations, or None."""
-        if isinstance(term, Null | BindMarker):
-            return WEAK
-        if isinstance(term, _LITERALS):
-            return self.fit_literal(term, type_of)
-        return self.fit_type(type_of(term)) if type_of else WEAK
-
-    def fit_literal(self, term, type_of):
-        if not isinstance(term, Constant) or term.kind not in self.literals:
-            return NOT
-        return EXACT if preferred_type_name(term) == self.name else WEAK
-
-    def fit_type(self, other):
-        """Say how well a value of type `other` fits; None is a type that nobody knows yet."""
-        if other is None or self.accepts(other):
-            return WEAK if other != self else EXACT
-        return NOT
 
     def accepts(self, other):
         """Say whether values of type `other` are values of this type as they are."""
@@ -219,23 +158,6 @@ def descending(key):
     if isinstance(key, bytes):
         return (key.replace(b"\0", b"\0\xff") + b"\0\0").translate(_INVERT)
     return Descending(key)
-
-
-def preferred_type_name(constant):
-    """Return the type that a constant has when nothing else says so."""
-    text = constant.text
-    match constant.kind:
-        case "string":
-            return "ascii" if text.isascii() else "text"
-        case "integer":
-            number = int(text) if len(text) < 40 else 1 << 100
-            return "int" if -(2**31) <= number < 2**31 else "bigint" if -(2**63) <= number < 2**63 else "varint"
-        case "float":
-            return "double"
-        case "hex":
-            return "blob"
-        case kind:
-            return kind
 
 
 def json_type(value):

@@ -1,15 +1,19 @@
 """Days, months and text: the proleptic Gregorian calendar for any year, which Python's datetime ends at 9999."""
 
+import datetime
 import re
+import zoneinfo
 
 DAY_MS = 86_400_000
 DAY_NS = 86_400_000_000_000
-_ZONES = {"Z": 0, "UTC": 0, "GMT": 0, "UT": 0}
-_DATE = re.compile(r"([+-]?\d{1,9})-(\d{1,2})-(\d{1,2})")
+# Hours ahead of UTC of the names that people still write; others are looked up as "Europe/Berlin".
+_ZONES = {"Z": 0, "UTC": 0, "GMT": 0, "UT": 0, "EST": -5, "EDT": -4, "CST": -6, "CDT": -5, "MST": -7, "MDT": -6, "PST": -8, "PDT": -7}
+_ZONES |= {"CET": 1, "CEST": 2}
+_DATE = re.compile(r"([+-]\d{4,9}|\d{4})-(\d{2})-(\d{2})")
 _TIMESTAMP = re.compile(
-    r"([+-]?\d{4,9})-(\d{1,2})-(\d{1,2})"
-    r"(?:[ T](\d{1,2}):(\d{1,2})(?::(\d{1,2})(?:\.(\d{1,9}))?)?)?"
-    r"\s*(Z|UTC|GMT|UT|[+-]\d{2}(?::?\d{2})?)?"
+    r"(-?\d{4})-(\d{2})-(\d{2})"
+    r"(?:[ T](\d{1,2}):(\d{1,2})(?::(\d{1,2})(?:\.(\d{0,9}))?)?)?"
+    r" ?([A-Za-z]+(?:/[A-Za-z_]+)*|[+-]\d{2}(?::?\d{2})?)?"
 )
 _TIME = re.compile(r"(\d{1,2}):(\d{1,2}):(\d{1,2})(?:\.(\d{1,9}))?")
 
@@ -50,7 +54,7 @@ def add_months(days, months):
 
 def parse_date(text):
     """Return the days since 1970 of "2026-11-20". Raises ValueError."""
-    match = _DATE.fullmatch(text.strip())
+    match = _DATE.fullmatch(text)
     if not match:
         raise ValueError(text)
     return days_of(*map(int, match.groups()))
@@ -58,25 +62,35 @@ def parse_date(text):
 
 def parse_timestamp(text):
     """Return the milliseconds since 1970 of "2026-11-20 12:30:00.5+0100" and its shorter forms; UTC unless said. Raises ValueError."""
-    match = _TIMESTAMP.fullmatch(text.strip())
+    match = _TIMESTAMP.fullmatch(text)
     if not match:
         raise ValueError(text)
     year, month, day, hour, minute, second, fraction, zone = match.groups()
+    year, month, day = int(year), int(month), int(day)
+    if 1 <= month <= 12 and day <= 31:
+        day = min(day, days_in(year, month))  # 30 February is the last day of February here, though not for dates
     hour, minute, second = int(hour or 0), int(minute or 0), int(second or 0)
-    if hour > 23 or minute > 59 or second > 59:
+    midnight = hour == 24 and not minute and not second
+    if (hour > 23 and not midnight) or minute > 59 or second > 59:
         raise ValueError(text)
-    milliseconds = int((fraction or "0").ljust(3, "0")[:3])
-    seconds = days_of(int(year), int(month), int(day)) * 86_400 + hour * 3600 + minute * 60 + second - _offset(zone)
-    return seconds * 1000 + milliseconds
+    milliseconds = int((fraction or "").ljust(3, "0")[:3])
+    seconds = days_of(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second
+    return (seconds - _offset(zone, seconds)) * 1000 + milliseconds
 
 
-def _offset(zone):
-    """Return the seconds that a zone, as "+01:30", is ahead of UTC."""
+def _offset(zone, seconds):
+    """Return the seconds that a zone, as "+01:30" or "Europe/Berlin", is ahead of UTC at a local time."""
     if not zone or zone in _ZONES:
-        return 0
+        return _ZONES.get(zone, 0) * 3600
+    if zone[0] not in "+-":
+        try:
+            local = datetime.datetime(1970, 1, 1, tzinfo=zoneinfo.ZoneInfo(zone)) + datetime.timedelta(seconds=seconds)
+        except (zoneinfo.ZoneInfoNotFoundError, OverflowError, OSError):
+            raise ValueError(f"no such zone: {zone}") from None
+        return int(local.utcoffset().total_seconds())
     digits = zone[1:].replace(":", "")
-    seconds = int(digits[:2]) * 3600 + int(digits[2:] or 0) * 60
-    return -seconds if zone[0] == "-" else seconds
+    offset = int(digits[:2]) * 3600 + int(digits[2:] or 0) * 60
+    return -offset if zone[0] == "-" else offset
 
 
 def parse_time(text):
@@ -91,9 +105,9 @@ def parse_time(text):
 
 
 def format_date(days):
-    """Return "2026-11-20"."""
+    """Return "2026-11-20"; years of five digits have a sign."""
     year, month, day = date_of(days)
-    sign = "-" if year < 0 else ""
+    sign = "-" if year < 0 else "+" if year > 9999 else ""
     return f"{sign}{abs(year):04d}-{month:02d}-{day:02d}"
 
 

@@ -3,9 +3,8 @@
 import json
 import struct
 
-from stores.cassandra.cql.nodes import Constant, ListLiteral, MapLiteral, SetLiteral
 from stores.cassandra.errors import InvalidRequest
-from stores.cassandra.types.base import EXACT, MARSHAL, NOT, WEAK, CqlType, unexpected
+from stores.cassandra.types.base import MARSHAL, CqlType, unexpected
 
 _INT = struct.Struct(">i")
 _NULL = _INT.pack(-1)
@@ -14,14 +13,6 @@ _NULL = _INT.pack(-1)
 def length_prefixed(data):
     """Return bytes after their length (4 bytes); None has the length -1."""
     return _NULL if data is None else _INT.pack(len(data)) + data
-
-
-def weakest(fits):
-    """Return how well a literal fits whose parts fit so: as its worst part; without parts WEAK."""
-    fits = list(fits)
-    if NOT in fits:
-        return NOT
-    return EXACT if fits and all(fit is EXACT for fit in fits) else WEAK
 
 
 class Collection(CqlType):
@@ -82,10 +73,6 @@ class Collection(CqlType):
     def validate(self, data):
         self.bind(data)
 
-    def to_list(self, data):
-        """Return unpack(data), or [] for null: what functions over collections want."""
-        return self.unpack(data) if data else []
-
 
 class Sequence(Collection):
     """Base of list and set: one value an element."""
@@ -109,23 +96,6 @@ class Sequence(Collection):
     def format(self, data):
         return self.to_json(data)
 
-    def from_literal(self, term, evaluate, column):
-        if not self.takes(term):
-            raise self.misfit(term, column)
-        element, inner = self.elements[0], f"value({column})"
-        for item in term.items:
-            if element.fit(item) is NOT:
-                raise InvalidRequest(f"Invalid {self.name} literal for {column}: value {item} is not of type {element}")
-        items = [element.literal(item, evaluate, inner) for item in term.items]
-        if None in items:
-            raise InvalidRequest("null is not supported inside collections")
-        return self.pack(items)
-
-    def fit_literal(self, term, type_of):
-        if isinstance(term, Constant) or not self.takes(term):
-            return NOT
-        return weakest(self.elements[0].fit(item, type_of) for item in term.items)
-
     def to_json(self, data):
         return f"[{', '.join(self.elements[0].to_json(item) for item in self.unpack(data))}]"
 
@@ -143,17 +113,11 @@ class ListType(Sequence):
 
     name, kind, code, java_class = "list", "list", 0x0020, "ListType"
 
-    def takes(self, term):
-        return isinstance(term, ListLiteral)
-
 
 class SetType(Sequence):
     """set<e>. Values: a list without doubles, in the order of the type."""
 
     name, kind, code, java_class = "set", "set", 0x0022, "SetType"
-
-    def takes(self, term):
-        return isinstance(term, SetLiteral)
 
     def normal(self, elements):
         elements = list(elements)
@@ -204,33 +168,6 @@ class MapType(Collection):
 
     def format(self, data):
         return self.to_json(data)
-
-    def takes(self, term):
-        return isinstance(term, MapLiteral) or (isinstance(term, SetLiteral) and not term.items)
-
-    def from_literal(self, term, evaluate, column):
-        if not self.takes(term):
-            raise self.misfit(term, column)
-        if isinstance(term, SetLiteral):
-            return self.pack([])
-        key, item = self.elements
-        for k, v in term.entries:
-            if key.fit(k) is NOT:
-                raise InvalidRequest(f"Invalid map literal for {column}: key {k} is not of type {key}")
-            if item.fit(v) is NOT:
-                raise InvalidRequest(f"Invalid map literal for {column}: value {v} is not of type {item}")
-        pairs = [(key.literal(k, evaluate, f"key({column})"), item.literal(v, evaluate, f"value({column})")) for k, v in term.entries]
-        if any(None in pair for pair in pairs):
-            raise InvalidRequest("null is not supported inside collections")
-        return self.pack(pairs)
-
-    def fit_literal(self, term, type_of):
-        if isinstance(term, Constant) or not self.takes(term):
-            return NOT
-        if isinstance(term, SetLiteral):
-            return WEAK
-        key, item = self.elements
-        return weakest(fit for k, v in term.entries for fit in (key.fit(k, type_of), item.fit(v, type_of)))
 
     def to_json(self, data):
         key, item = self.elements

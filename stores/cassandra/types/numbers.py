@@ -54,7 +54,7 @@ class FixedInteger(CqlType):
     def format(self, data):
         return str(self.deserialize(data)) if data else ""
 
-    def from_text(self, text):
+    def parse(self, text):
         try:
             return self.serialize(int(text) if len(text) < 40 else 1 << 100)
         except (ValueError, InvalidRequest):
@@ -91,7 +91,7 @@ class Varint(CqlType):
     def format(self, data):
         return _digits(self.deserialize(data)) if data else ""
 
-    def from_text(self, text):
+    def parse(self, text):
         try:
             return self.serialize(_integer(text))
         except ValueError:
@@ -147,7 +147,7 @@ class Floating(CqlType):
     def format(self, data):
         return java_double(self.deserialize(data), self.fixed_length == 4) if data else ""
 
-    def from_text(self, text):
+    def parse(self, text):
         try:
             return self.serialize(float(text))
         except ValueError:
@@ -193,7 +193,7 @@ class DecimalNumber(CqlType):
     def format(self, data):
         return java_decimal(self.deserialize(data)) if data else ""
 
-    def from_text(self, text):
+    def parse(self, text):
         try:
             value = Decimal(text)
             if not value.is_finite():
@@ -235,8 +235,8 @@ class Boolean(CqlType):
     def format(self, data):
         return ("false" if data == b"\0" else "true") if data else ""
 
-    def from_text(self, text):
-        if text.lower() not in ("true", "false", ""):
+    def parse(self, text):
+        if text.lower() not in ("true", "false"):
             raise InvalidRequest(f"Unable to make boolean from '{text}'")
         return b"\1" if text.lower() == "true" else b"\0"
 

@@ -9,6 +9,8 @@ from stores.cassandra.errors import InvalidRequest
 from stores.cassandra.types.base import CqlType, unexpected
 
 _SIGNED = bytes(i ^ 0x80 for i in range(256))  # signed bytes in the order of unsigned ones
+_NOT_ASCII = "Invalid ASCII character in string literal: java.nio.charset.UnmappableCharacterException: Input length = 1"
+_IPV4 = re.compile(r"\d+(?:\.\d+){0,3}")
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
@@ -26,7 +28,7 @@ class Text(CqlType):
             return value.encode(self._encoding)
         except UnicodeEncodeError:
             if self.name == "ascii":
-                raise InvalidRequest(f"Invalid ASCII character in string literal: {value}") from None
+                raise InvalidRequest(_NOT_ASCII) from None
             raise InvalidRequest("String didn't validate.") from None
 
     def deserialize(self, data):
@@ -43,7 +45,7 @@ class Text(CqlType):
     def format(self, data):
         return data.decode(self._encoding)
 
-    def from_text(self, text):
+    def parse(self, text):
         return self.serialize(text)
 
     def to_json(self, data):
@@ -69,9 +71,10 @@ class Blob(CqlType):
     def format(self, data):
         return "0x" + data.hex()
 
-    def from_text(self, text):
+    def parse(self, text):
+        text = text[2:] if text[:2] in ("0x", "0X") else text
         try:
-            return bytes.fromhex(text[2:] if text[:2] in ("0x", "0X") else text)
+            return bytes.fromhex(text)
         except ValueError:
             raise InvalidRequest(f"cannot parse '{text}' as hex bytes") from None
 
@@ -118,7 +121,7 @@ class Uuid(CqlType):
     def format(self, data):
         return str(uuid.UUID(bytes=data)) if data else ""
 
-    def from_text(self, text):
+    def parse(self, text):
         if not _UUID.fullmatch(text):
             raise InvalidRequest(f"Unable to make UUID from '{text}'")
         return bytes.fromhex(text.replace("-", ""))
@@ -143,12 +146,12 @@ class TimeUuid(Uuid):
     def validate(self, data):
         super().validate(data)
         if data and data[6] >> 4 != 1:
-            raise InvalidRequest(f"Invalid UUID version {data[6] >> 4} for timeuuid")
+            raise InvalidRequest(f"Invalid version for TimeUUID type: 0x{data[0] >> 4:x}")  # Cassandra prints the first byte, too
 
-    def from_text(self, text):
+    def parse(self, text):
         if not _UUID.fullmatch(text):
             raise InvalidRequest(f"Unknown timeuuid representation: {text}")
-        data = super().from_text(text)
+        data = super().parse(text)
         if data[6] >> 4 != 1:
             raise InvalidRequest("TimeUUID supports only version 1 UUIDs")
         return data
@@ -172,7 +175,7 @@ class Inet(CqlType):
 
     def validate(self, data):
         if len(data) not in (0, 4, 16):
-            raise InvalidRequest(f"Expected 4 or 16 byte inetaddress; got {len(data)}")
+            raise InvalidRequest(f"Expected 4 or 16 byte inetaddress; got {data.hex()}")
 
     def format(self, data):
         """Return the address as Java prints it: IPv6 with all its groups."""
@@ -180,10 +183,10 @@ class Inet(CqlType):
             return ":".join(f"{int.from_bytes(data[i : i + 2], 'big'):x}" for i in range(0, 16, 2))
         return str(ipaddress.ip_address(data)) if data else ""
 
-    def from_text(self, text):
+    def parse(self, text):
         try:
-            return ipaddress.ip_address("127.0.0.1" if text == "localhost" else text.partition("%")[0]).packed
-        except ValueError:
+            return _address(text)
+        except (ValueError, OverflowError):
             raise InvalidRequest(f"Unable to make inet address from '{text}'") from None
 
     def to_json(self, data):
@@ -193,6 +196,17 @@ class Inet(CqlType):
         if not isinstance(value, str):
             raise unexpected("a string representation of an inet value", value)
         return self.from_text(value)
+
+
+def _address(text):
+    """Return the bytes of an address as Java reads it: 1.2 is 1.0.0.2, ::ffff:1.2.3.4 is 1.2.3.4. Raises ValueError, OverflowError."""
+    if text == "localhost":
+        text = "127.0.0.1"
+    if _IPV4.fullmatch(text):
+        *first, last = map(int, text.split("."))
+        return bytes(first) + last.to_bytes(4 - len(first), "big")
+    address = ipaddress.IPv6Address(text.partition("%")[0])
+    return (address.ipv4_mapped or address).packed
 
 
 def time_bytes(data):

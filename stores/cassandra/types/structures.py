@@ -3,10 +3,10 @@
 import json
 import struct
 
-from stores.cassandra.cql.nodes import Constant, ListLiteral, TupleLiteral, UserTypeLiteral, quoted
+from stores.cassandra.cql.nodes import quoted
 from stores.cassandra.errors import InvalidRequest
-from stores.cassandra.types.base import MARSHAL, NOT, CqlType, unexpected
-from stores.cassandra.types.collections import decoded, length_prefixed, weakest
+from stores.cassandra.types.base import MARSHAL, CqlType, unexpected
+from stores.cassandra.types.collections import decoded, length_prefixed
 
 # The types whose values a vector puts next to each other, without their lengths.
 _FIXED_IN_VECTORS = frozenset(("boolean", "int", "bigint", "float", "double", "timestamp", "uuid", "timeuuid", "vector"))
@@ -17,6 +17,7 @@ class TupleType(CqlType):
     """tuple<a, b, …>, always one cell. Values: tuples; absent parts are None."""
 
     name, kind, code, java_class = "tuple", "tuple", 0x0031, "TupleType"
+    _word = "tuple"  # in messages
 
     def __init__(self, *elements):
         self.elements = tuple(element.frozen() for element in elements)
@@ -39,8 +40,7 @@ class TupleType(CqlType):
         parts, position = [], 0
         while position < len(data):
             if len(parts) == len(self.elements):
-                count = len(self.elements)
-                raise InvalidRequest(f"Expected {count} value{'s' if count > 1 else ''} for {self} column, but got more")
+                raise InvalidRequest(f"Invalid remaining data after end of {self._word} value")
             if position + 4 > len(data):
                 raise InvalidRequest(self._too_short("size of ", len(parts)))
             (length,) = _INT.unpack_from(data, position)
@@ -87,25 +87,6 @@ class TupleType(CqlType):
         texts = ("@" if part is None else t.format(part) for t, part in parts)
         return ":".join(text if text == "@" else text.replace(":", "\\:").replace("@", "\\@") for text in texts)
 
-    def from_literal(self, term, evaluate, column):
-        if not isinstance(term, TupleLiteral):
-            raise self.misfit(term, column)
-        if len(term.items) > len(self.elements):
-            raise InvalidRequest(
-                f"Invalid tuple literal for {column}: too many elements. "
-                f"Type {self} expects {len(self.elements)} but got {len(term.items)}"
-            )
-        for place, (part, item) in enumerate(zip(self.elements, term.items, strict=False)):
-            if part.fit(item) is NOT:
-                raise InvalidRequest(f"Invalid tuple literal for {column}: component {place} is not of type {part}")
-        parts = enumerate(zip(self.elements, term.items, strict=False))
-        return self.pack([part.literal(item, evaluate, f"{column}[{place}]") for place, (part, item) in parts])
-
-    def fit_literal(self, term, type_of):
-        if not isinstance(term, TupleLiteral) or len(term.items) > len(self.elements):
-            return NOT
-        return weakest(part.fit(item, type_of) for part, item in zip(self.elements, term.items, strict=False))
-
     def to_json(self, data):
         parts = zip(self.elements, self.unpack(data), strict=True)
         return f"[{', '.join('null' if part is None else t.to_json(part) for t, part in parts)}]"
@@ -124,6 +105,7 @@ class UserType(TupleType):
     """A user-defined type; not frozen it has one cell per field. Values: tuples in the order of the fields."""
 
     kind, code, java_class = "udt", 0x0030, "UserType"
+    _word = "UDT"
 
     def __init__(self, keyspace, name, fields, is_multicell=True):
         """`fields`: pairs (name, type)."""
@@ -157,34 +139,8 @@ class UserType(TupleType):
         """Return the type of a field, or None."""
         return dict(self.fields).get(name)
 
-    def unpack(self, data):
-        """Return the serialised fields: bytes or None. Raises InvalidRequest."""
-        try:
-            return super().unpack(data)
-        except InvalidRequest as error:
-            if error.message.startswith("Expected"):
-                raise InvalidRequest("Invalid remaining data after end of UDT value") from None
-            raise
-
     def _too_short(self, what, place):
         return f"Not enough bytes to read {what}{place}th field {self.names[place]}"
-
-    def from_literal(self, term, evaluate, column):
-        if not isinstance(term, UserTypeLiteral):
-            raise self.misfit(term, column)
-        given = dict(term.fields)
-        for name, value in given.items():
-            part = self.field_type(name)
-            if part is None:
-                raise InvalidRequest(f"Unknown field '{name}' in value of user defined type {quoted(self.name)}")
-            if part.fit(value) is NOT:
-                raise InvalidRequest(f"Invalid user type literal for {column}: field {name} is not of type {part}")
-        return self.pack([t.literal(given[name], evaluate, f"{column}.{name}") if name in given else None for name, t in self.fields])
-
-    def fit_literal(self, term, type_of):
-        if not isinstance(term, UserTypeLiteral) or any(name not in self.names for name, _ in term.fields):
-            return NOT
-        return weakest(self.field_type(name).fit(value, type_of) for name, value in term.fields)
 
     def to_json(self, data):
         parts = zip(self.fields, self.unpack(data), strict=True)
@@ -268,29 +224,6 @@ class VectorType(CqlType):
 
     def format(self, data):
         return f"[{', '.join(map(self.elements[0].format, self.unpack(data)))}]"
-
-    def from_literal(self, term, evaluate, column):
-        if not isinstance(term, ListLiteral):
-            if isinstance(term, Constant):
-                raise self.misfit(term, column)
-            raise InvalidRequest(f"Invalid vector literal for {column} of type {self}")
-        if len(term.items) != self.dimension:
-            raise InvalidRequest(
-                f"Invalid vector literal for {column} of type {self}; expected {self.dimension} elements, but given {len(term.items)}"
-            )
-        element = self.elements[0]
-        for item in term.items:
-            if element.fit(item) is NOT:
-                raise InvalidRequest(f"Invalid vector literal for {column}: value {item} is not of type {element}")
-        parts = [element.literal(item, evaluate, column) for item in term.items]
-        if None in parts:
-            raise InvalidRequest("null is not supported inside vectors")
-        return self.pack(parts)
-
-    def fit_literal(self, term, type_of):
-        if not isinstance(term, ListLiteral) or len(term.items) != self.dimension:
-            return NOT
-        return weakest(self.elements[0].fit(item, type_of) for item in term.items)
 
     def to_json(self, data):
         return f"[{', '.join(self.elements[0].to_json(item) for item in self.unpack(data))}]"

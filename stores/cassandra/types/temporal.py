@@ -36,7 +36,7 @@ class Timestamp(CqlType):
     def format(self, data):
         return calendar.format_timestamp(self.deserialize(data), "T") if data else ""
 
-    def from_text(self, text):
+    def parse(self, text):
         if text.lower() == "now":
             return self.serialize(int(time.time() * 1000))
         if _INTEGER.fullmatch(text):
@@ -69,7 +69,7 @@ class Date(CqlType):
             return struct.pack(">I", value + _EPOCH)
         except struct.error:
             word = "less than min" if value < 0 else "greater than max"
-            limit = "-5877641-06-23" if value < 0 else "+5881580-07-11"
+            limit = "-5877641-06-23T00:00Z" if value < 0 else "+5881580-07-11T00:00Z"
             raise InvalidRequest(f"Input date {calendar.format_date(value)} is {word} supported date {limit}") from None
 
     def deserialize(self, data):
@@ -82,7 +82,7 @@ class Date(CqlType):
     def format(self, data):
         return calendar.format_date(self.deserialize(data)) if data else ""
 
-    def from_text(self, text):
+    def parse(self, text):
         if _INTEGER.fullmatch(text):  # the raw unsigned number
             if not 0 <= int(text) < 2**32:
                 raise InvalidRequest(f"Unable to make unsigned int (for date) from: '{text}'")
@@ -120,7 +120,7 @@ class Time(CqlType):
     def format(self, data):
         return calendar.format_time(self.deserialize(data)) if data else ""
 
-    def from_text(self, text):
+    def parse(self, text):
         if _INTEGER.fullmatch(text):
             if not 0 <= int(text) < calendar.DAY_NS:
                 raise InvalidRequest(f"Unable to make long (for time) from: '{text}'")
@@ -181,7 +181,7 @@ class DurationType(CqlType):
     def format(self, data):
         return str(self.deserialize(data)) if data else ""
 
-    def from_text(self, text):
+    def parse(self, text):
         return self.serialize(parse_duration(text))
 
     def to_json(self, data):
