@@ -134,7 +134,7 @@ class Engine:
         for peer in self._peers:
             node = {"peer": peer["address"], **self._node(peer)}
             self._put("peers", {**node, "rpc_address": peer["address"]})
-            self._put("peers_v2", {**node, "peer_port": 7000, "native_address": peer["address"], "native_port": peer["port"]})
+            self._put("peers_v2", {**node, "peer_port": peer.get("storage_port", 7000), "native_address": peer["address"], "native_port": peer["port"]})
 
     def _node(self, row):
         return {
@@ -249,7 +249,7 @@ class Engine:
         if change is None:
             return Void()
         self.schema.changed(change.keyspace)
-        return SchemaChange(change.change, change.target, change.keyspace, change.name)
+        return SchemaChange(change.change, change.target, change.keyspace, change.name, warnings=list(change.warnings))
 
     def _trace(self, trace, context, text, started):
         duration = max(1, int((time.perf_counter() - started) * 1_000_000))

@@ -1,5 +1,6 @@
 """The relations of a WHERE clause, one by one: what each restricts, and whether it goes with those before it."""
 
+from dataclasses import replace
 from typing import NamedTuple
 
 from stores.cassandra.cql import nodes
@@ -59,6 +60,8 @@ class Relations:
         self.token = {}  # operator: evaluate
 
     def add(self, relation):
+        if isinstance(getattr(relation, "value", None), nodes.InValues) and len(relation.value.items) == 1:
+            relation = replace(relation, operator="=", value=relation.value.items[0])  # IN with one value is =
         _ADD[type(relation)](self, relation)
 
     @property
@@ -157,6 +160,10 @@ class Relations:
         refuse(name in self.equal, once)
         other = self.tuple_on(name)
         refuse(other and not (operator in SLICES and other.is_slice), once)
+        refuse(
+            other and other.columns[0] is not column,
+            f'Column "{name}" cannot be restricted by two inequalities not starting with the same column',
+        )
         refuse(
             name in self.contains, f"Collection column {name} can only be restricted by CONTAINS, CONTAINS KEY, or map-entry equality"
         )
@@ -262,7 +269,7 @@ class Relations:
 
         if relation.operator != "IN":
             return one(relation.value)
-        if isinstance(relation.value, nodes.InValues):
+        if isinstance(getattr(relation, "value", None), nodes.InValues):
             each = [one(item) for item in relation.value.items]
             return lambda env: [evaluate(env) for evaluate in each]
         many = list_of(whole)

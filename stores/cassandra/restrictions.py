@@ -133,6 +133,15 @@ class Restrictions(Relations):
         refuse(self.filtered and not covered, ALLOW_FILTERING)
         refuse(not self.filtered and self.clusterings, ALLOW_FILTERING)
 
+    def check_with_vectors(self):
+        """Refuse what no storage-attached index decides: nothing else goes with ORDER BY … ANN OF."""
+        attached = [index for index in self.indexes if index.is_sai]
+        for name in self.filtered:
+            if not any(self._supports(index, name) for index in attached):
+                indexed = any(index.column == name for index in self.indexes)
+                refuse(not indexed, "ANN ordering by vector requires all restricted column(s) to be indexed")
+                raise InvalidRequest(ALLOW_FILTERING)
+
     def _supports(self, index, name):
         if index.column != name:
             return False

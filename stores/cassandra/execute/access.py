@@ -43,8 +43,7 @@ def _drop_role(engine, statement, context):
 
 
 def _no_permissions(engine, statement, context):
-    name = type(statement).__name__.upper().replace("ROLE", " ROLE").replace("LIST", "LIST ").replace("  ", " ")
-    raise Unauthorized(f"{name.strip()} operation is not supported by AllowAllAuthorizer")
+    raise Unauthorized("You have to be logged in and not anonymous to perform this request")
 
 
 def _no_functions(engine, statement, context):

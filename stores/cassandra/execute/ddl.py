@@ -11,7 +11,7 @@ from stores.cassandra.execute.properties import keyspace_options
 from stores.cassandra.relations import refuse
 from stores.cassandra.schema import LOCAL, SYSTEM, VIRTUAL, Keyspace, named_keyspace
 
-NAME = re.compile(r"\w{1,48}", re.ASCII)
+NAME = re.compile(r"\w+", re.ASCII)
 
 
 class Change(NamedTuple):
@@ -21,6 +21,7 @@ class Change(NamedTuple):
     target: str
     keyspace: str
     name: str = ""
+    warnings: tuple = ()
 
 
 class Definer:
@@ -32,28 +33,29 @@ class Definer:
         self.current = current  # the session's keyspace
 
     def keyspace(self, name):
-        """Return the Keyspace in which a Name's object is to be changed, or raise."""
-        return self.changeable(named_keyspace(name, self.current))
+        """Return the Keyspace in which a Name's object is to be made, or raise."""
+        wanted = named_keyspace(name, self.current)
+        return self.changeable(wanted, "CREATE", f"<all tables in {wanted}>")
 
-    def changeable(self, name):
-        refuse_system(name)
+    def changeable(self, name, verb, resource):
+        """Return a keyspace of users, or raise; `verb` and `resource` say what is refused for one of the system's."""
+        refuse_system(name, verb, resource)
         keyspace = self.schema.keyspaces.get(name)
         refuse(keyspace is None, f"Keyspace '{name}' doesn't exist")
         return keyspace
 
-    def optional(self, name, if_exists):
-        """Return the Keyspace of a Name, or None where it does not exist and IF EXISTS allows that."""
+    def existing(self, name, verb):
+        """Return the Keyspace of a Name of something to ALTER or DROP, or None where it does not exist."""
         wanted = named_keyspace(name, self.current)
-        return None if if_exists and wanted not in self.schema.keyspaces else self.changeable(wanted)
+        refuse_system(wanted, verb, f"<table {wanted}.{name.name}>")
+        return self.schema.keyspaces.get(wanted)
 
 
-def refuse_system(name, verb="CREATE"):
-    if name in VIRTUAL:
-        raise InvalidRequest(f"Virtual keyspace '{name}' is not user-modifiable")
-    if name in LOCAL:
+def refuse_system(name, verb, resource):
+    if name in LOCAL | VIRTUAL:
         raise Unauthorized(f"{name} keyspace is not user-modifiable.")
     if name in SYSTEM:
-        raise Unauthorized(f"Cannot {verb} <keyspace {name}>")
+        raise Unauthorized(f"Cannot {verb} {resource}")
 
 
 EXECUTE = {}  # class of statement: function(definer, statement) -> Change or None
@@ -75,10 +77,10 @@ def create_keyspace(definer, statement):
     name, schema = statement.keyspace, definer.schema
     refuse(
         not NAME.fullmatch(name),
-        "Keyspace name must not be empty, more than 48 characters long, or contain non-alphanumeric-underscore characters "
-        f"(got '{name}')",
+        f'Keyspace name must not be empty and must contain alphanumeric or underscore characters only (got "{name}")',
     )
-    refuse_system(name)
+    refuse(len(name) > 48, f'Keyspace name must not be more than 48 characters long (got {len(name)} characters for "{name}")')
+    refuse(name in LOCAL | VIRTUAL, f"System keyspace '{name}' is not user-modifiable")
     if name in schema.keyspaces:
         if statement.if_not_exists:
             return None
@@ -92,7 +94,7 @@ def alter_keyspace(definer, statement):
     name = statement.keyspace
     if statement.if_exists and name not in definer.schema.keyspaces:
         return None
-    keyspace = definer.changeable(name)
+    keyspace = definer.changeable(name, "ALTER", f"<keyspace {name}>")
     properties = {"durable_writes": str(keyspace.durable_writes), **statement.properties}
     keyspace.replication, keyspace.durable_writes = keyspace_options(name, properties, keyspace.replication)
     return Change("UPDATED", "KEYSPACE", name)
@@ -103,7 +105,7 @@ def drop_keyspace(definer, statement):
     name = statement.keyspace
     if statement.if_exists and name not in definer.schema.keyspaces:
         return None
-    for table in definer.changeable(name).tables.values():
+    for table in definer.changeable(name, "DROP", f"<keyspace {name}>").tables.values():
         definer.cluster.drop(table)
     del definer.schema.keyspaces[name]
     return Change("DROPPED", "KEYSPACE", name)
@@ -136,7 +138,7 @@ def _field_type(definer, keyspace, written):
 
 @defines(cql.AlterType)
 def alter_type(definer, statement):
-    keyspace, name = definer.optional(statement.name, statement.if_exists), statement.name.name
+    keyspace, name = definer.existing(statement.name, "ALTER"), statement.name.name
     if keyspace is None or name not in keyspace.types:
         refuse(not statement.if_exists, f"Type {statement.name.keyspace or definer.current}.{name} doesn't exist")
         return None
@@ -155,8 +157,8 @@ def alter_type(definer, statement):
             names = [field for field, _ in fields]
             if old not in names and change.if_exists:
                 continue
-            refuse(old not in names, f"Unkown field {old} in user type {name}")
-            refuse(new in names, f"Duplicate field name {new} in type {name}")
+            refuse(old not in names, f"Unkown field {old} in user type {keyspace.name}.{name}")
+            refuse(new in names, f"Duplicate field name {new} in type {keyspace.name}")
             fields[names.index(old)] = (new, fields[names.index(old)][1])
     else:
         raise InvalidRequest("Altering field types is no longer supported")
@@ -167,19 +169,17 @@ def alter_type(definer, statement):
 
 def _add_field(definer, keyspace, name, change):
     type_ = _field_type(definer, keyspace, change.type)
-    refuse(
-        mentions(type_, keyspace.name, name),
-        f"Cannot add new field {change.field} of type {type_} to user type {name} as it would create a circular reference",
-    )
+    shown = f"frozen<{keyspace.name}.{type_.name}>" if type_.kind == "udt" else type_
+    message = f"Cannot add new field {change.field} of type {shown} to user type {keyspace.name}.{name}"
+    refuse(mentions(type_, keyspace.name, name), f"{message} as it would create a circular reference")
     users = [
-        table.name
+        f"{table.keyspace}.{table.name}"
         for table in keyspace.tables.values()
         if any(mentions(column.type, keyspace.name, name) for column in table.partition_key)
     ]
     refuse(
         users,
-        f"Cannot add new field {change.field} of type {type_} to user type {name} as the type is being used in "
-        f"partition key by the following tables: {', '.join(users)}",
+        f"{message} as the type is being used in partition key by the following tables: {', '.join(users)}",
     )
 
 
@@ -212,7 +212,7 @@ def resolve_again(schema, keyspace):
 
 @defines(cql.DropType)
 def drop_type(definer, statement):
-    keyspace, name = definer.optional(statement.name, statement.if_exists), statement.name.name
+    keyspace, name = definer.existing(statement.name, "DROP"), statement.name.name
     if keyspace is None or name not in keyspace.types:
         shown = statement.name.keyspace or definer.current
         refuse(not statement.if_exists, f"Type '{shown}.{name}' doesn't exist")

@@ -6,13 +6,23 @@ from stores.cassandra.cql import definitions as cql
 from stores.cassandra.cql import nodes
 from stores.cassandra.cql.nodes import quoted
 from stores.cassandra.errors import AlreadyExists, ConfigurationException, InvalidRequest
-from stores.cassandra.execute.ddl import NAME, Change, defines
-from stores.cassandra.execute.ddl_tables import clustering_order
+from stores.cassandra.execute.ddl import Change, defines
+from stores.cassandra.execute.ddl_tables import check_name, clustering_order
 from stores.cassandra.execute.properties import table_options
 from stores.cassandra.relations import refuse
 from stores.cassandra.schema import CLUSTERING, PARTITION_KEY, REGULAR, STATIC, Column, Index, Table, View
 
 ATTACHED = ("sai", "storageattachedindex")
+ATTACHED_OPTIONS = (
+    "case_sensitive normalize ascii similarity_function optimize_for maximum_node_connections construction_beam_width".split()
+)
+EXPERIMENTAL = "Materialized views are experimental and are not recommended for production use."
+VECTORS_ARE_NEW = (
+    "SAI ANN indexes on vector columns are experimental and are not recommended for production use.\n"
+    "They don't yet support SELECT queries with:\n * Consistency level higher than ONE/LOCAL_ONE.\n * Paging.\n"
+    " * No LIMIT clauses.\n * PER PARTITION LIMIT clauses.\n * GROUP BY clauses.\n * Aggregation functions.\n"
+    " * Filters on columns without a SAI index."
+)
 
 
 @defines(cql.CreateIndex)
@@ -21,7 +31,8 @@ def create_index(definer, statement):
     table = keyspace.tables.get(statement.table.name)
     refuse(table is None, f"Table '{statement.table.name}' doesn't exist")
     class_name = statement.using
-    refuse(statement.custom and not class_name, "CUSTOM index requires specifiying the index class")
+    if statement.custom and not class_name:
+        class_name = "legacy_local_table"
     attached = bool(class_name) and class_name.rsplit(".", 1)[-1].lower() in ATTACHED
     refuse(
         class_name and not statement.custom and not attached and class_name.lower() != "legacy_local_table",
@@ -40,7 +51,8 @@ def create_index(definer, statement):
     if index is None:
         return None
     table.indexes[index.name] = index
-    return Change("UPDATED", "TABLE", keyspace.name, table.name)
+    warnings = (VECTORS_ARE_NEW,) if table.columns[index.column].type.kind == "vector" else ()
+    return Change("UPDATED", "TABLE", keyspace.name, table.name, warnings)
 
 
 def _index(keyspace, table, statement, attached):
@@ -54,7 +66,7 @@ def _index(keyspace, table, statement, attached):
         options["class_name"] = statement.using
         given = statement.properties.get("options", {})
         refuse("class_name" in given, "Cannot specify class_name as a CUSTOM option")
-        options.update(given)
+        options.update(_attached_options(given))
     else:
         refuse(statement.properties.get("options"), "Cannot specify options for a non-CUSTOM index")
     chosen = statement.name or _free_name(keyspace, table, column)
@@ -63,6 +75,22 @@ def _index(keyspace, table, statement, attached):
             refuse(not statement.if_not_exists, f"Index {chosen} is a duplicate of existing index {other.name}")
             return None
     return Index(chosen, column.name, kind, "CUSTOM" if attached else "COMPOSITES", options)
+
+
+def _attached_options(given):
+    """Return the options of a storage-attached index, checked."""
+    unknown = [name for name in given if name not in ATTACHED_OPTIONS]
+    if unknown:
+        raise ConfigurationException(f"Properties specified [{', '.join(unknown)}] are not understood by StorageAttachedIndex")
+    for name in ("case_sensitive", "normalize", "ascii"):
+        value = given.get(name, "true")
+        refuse(value.lower() not in ("true", "false"), f"Illegal value for boolean option '{name}': {value}")
+    similarity = given.get("similarity_function", "cosine")
+    refuse(
+        similarity.lower() not in ("cosine", "dot_product", "euclidean"),
+        f"Similarity function {similarity} was not recognized for SAI. Valid values are: COSINE, DOT_PRODUCT, EUCLIDEAN",
+    )
+    return given
 
 
 def _target_kind(table, column, kind, attached):
@@ -107,7 +135,7 @@ def _free_name(keyspace, table, column):
 
 @defines(cql.DropIndex)
 def drop_index(definer, statement):
-    keyspace = definer.optional(statement.name, statement.if_exists)
+    keyspace = definer.existing(statement.name, "DROP")
     found = keyspace and keyspace.index(statement.name.name)
     if not found:
         refuse(not statement.if_exists, f"Index '{statement.name.keyspace or definer.current}.{statement.name.name}' doesn't exist'")
@@ -130,7 +158,7 @@ def create_view(definer, statement):
     )
     refuse(statement.markers, "Bind variables are not allowed in CREATE MATERIALIZED VIEW statements")
     base = keyspace.tables.get(statement.table.name)
-    refuse(base is None, f"Base table '{statement.table.name}' doesn't exist")
+    refuse(base is None or base.view is not None, f"Base table '{statement.table.name}' doesn't exist")
     existing = keyspace.tables.get(name)
     if existing is not None:
         if existing.view is not None and statement.if_not_exists:
@@ -139,12 +167,7 @@ def create_view(definer, statement):
             raise AlreadyExists(keyspace.name, name)
         raise InvalidRequest(f"Cannot create materialized view '{name}' - a table with the same name already exists")
     refuse(base.is_counter, "Materialized views are not supported on counter tables")
-    refuse(base.view is not None, "Materialized views cannot be created against other materialized views")
-    refuse(
-        not NAME.fullmatch(name),
-        f"Table name must not be empty, more than 48 characters long, or contain "
-        f'non-alphanumeric-underscore characters (got "{name}")',
-    )
+    check_name(keyspace.name, name)
     options = table_options(statement.properties)
     refuse(
         options.get("default_time_to_live"),
@@ -155,7 +178,7 @@ def create_view(definer, statement):
     view = Table(keyspace.name, name, columns, options, View(base, statement.where, not statement.selections))
     base.views.append(view)
     keyspace.tables[name] = view
-    return Change("CREATED", "TABLE", keyspace.name, name)
+    return Change("CREATED", "TABLE", keyspace.name, name, (EXPERIMENTAL,))
 
 
 def _view_columns(base, statement):
@@ -174,12 +197,15 @@ def _view_columns(base, statement):
     keys = [*statement.partition_key, *statement.clustering_columns]
     refuse(not statement.partition_key, f"Must provide at least one partition key column for materialized view '{name}'")
     for i, key in enumerate(keys):
-        refuse(key not in base.columns, f"Unknown column '{key}' referenced in PRIMARY KEY for materialized view '{name}'")
+        refuse(
+            key not in base.columns or key not in selected,
+            f"Unknown column '{key}' referenced in PRIMARY KEY for materialized view '{name}'",
+        )
         refuse(key in keys[:i], f"Duplicate column '{key}' in PRIMARY KEY clause for materialized view '{name}'")
         refuse(base.columns[key].kind == STATIC, f"Cannot include static column '{key}' in materialized view '{name}'")
         refuse(
             base.columns[key].type.is_multicell,
-            f"Invalid non-frozen collection type '{base.columns[key].type}' for PRIMARY KEY column '{key}'",
+            f"Invalid non-frozen collection type '{base.columns[key].type.java_name}' for PRIMARY KEY column '{key}'",
         )
     base_keys = [column.name for column in (*base.partition_key, *base.clustering)]
     missing = [key for key in base_keys if key not in keys]
@@ -227,7 +253,7 @@ def _check_view_where(statement, keys):
 
 @defines(cql.AlterView)
 def alter_view(definer, statement):
-    keyspace = definer.optional(statement.view, statement.if_exists)
+    keyspace = definer.existing(statement.view, "ALTER")
     view = keyspace and keyspace.tables.get(statement.view.name)
     if view is None or view.view is None:
         refuse(
@@ -242,13 +268,18 @@ def alter_view(definer, statement):
         "time than the corresponding data in the parent table. default_time_to_live must be set to zero, see CASSANDRA-12868 "
         "for more information",
     )
+    refuse(
+        options.get("gc_grace_seconds") == 0,
+        "Cannot alter gc_grace_seconds of a materialized view to 0, since this value is used to TTL undelivered updates. "
+        "Setting gc_grace_seconds too low might cause undelivered updates to expire before being replayed.",
+    )
     view.options = {**view.options, **options}
     return Change("UPDATED", "TABLE", keyspace.name, view.name)
 
 
 @defines(cql.DropView)
 def drop_view(definer, statement):
-    keyspace = definer.optional(statement.view, statement.if_exists)
+    keyspace = definer.existing(statement.view, "ALTER")
     view = keyspace and keyspace.tables.get(statement.view.name)
     if view is None or view.view is None:
         refuse(

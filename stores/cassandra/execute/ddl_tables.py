@@ -9,6 +9,7 @@ from stores.cassandra.execute.properties import refuse_counter_ttl, table_id, ta
 from stores.cassandra.relations import refuse
 from stores.cassandra.schema import CLUSTERING, PARTITION_KEY, REGULAR, STATIC, SYSTEM, Column, Table
 
+LONGEST_NAME = 222
 STATIC_NEEDS_CLUSTERING = "Static columns are only useful (and thus allowed) if the table has at least one clustering column"
 NO_MIXED_COUNTERS = "Cannot mix counter and non counter columns in the same table"
 
@@ -30,19 +31,28 @@ def create_table(definer, statement):
     return Change("CREATED", "TABLE", keyspace.name, name)
 
 
+def check_name(keyspace, name):
+    """Refuse names of tables and views that would make no names of files."""
+    if not NAME.fullmatch(name):
+        raise ConfigurationException(
+            f'{keyspace}.{name}: Table name must not be empty or not contain non-alphanumeric-underscore characters (got "{name}")'
+        )
+    if len(name) > LONGEST_NAME:
+        raise ConfigurationException(
+            f"{keyspace}.{name}: Table name must not be more than {LONGEST_NAME} characters long "
+            f'(got {len(name)} characters for "{name}")'
+        )
+
+
 def columns(definer, keyspace, statement):
     """Return the Columns of a new table, checked."""
     name, defined = statement.table.name, {}
-    refuse(
-        not NAME.fullmatch(name),
-        "Table name must not be empty, more than 48 characters long, or contain non-alphanumeric-underscore characters "
-        f'(got "{name}")',
-    )
+    check_name(keyspace.name, name)
     for each in statement.columns:
         refuse(each.name in defined, f"Duplicate column '{each.name}' declaration for table '{name}'")
         type_ = types.resolve(each.type, keyspace.name, definer.schema.user_type)
         refuse(
-            type_.kind == "udt" and type_.is_multicell and any(field.is_multicell for field in type_.elements),
+            _has_multicell_fields(definer, keyspace, type_),
             "Non-frozen UDTs with nested non-frozen collections are not supported",
         )
         defined[each.name] = Column(each.name, type_, STATIC if each.static else REGULAR, written=each.type, mask=each.mask)
@@ -60,6 +70,13 @@ def columns(definer, keyspace, statement):
         column = defined[key]
         column.kind, column.place, column.descending = CLUSTERING, place, order.get(key, False)
     return defined.values()
+
+
+def _has_multicell_fields(definer, keyspace, type_):
+    if type_.kind != "udt" or not type_.is_multicell:
+        return False
+    written = keyspace.written_types[type_.name]
+    return any(types.resolve(each, keyspace.name, definer.schema.user_type).is_multicell for _, each in written)
 
 
 def _refuse_key(column):
@@ -96,7 +113,7 @@ def clustering_order(statement):
 
 @defines(cql.AlterTable)
 def alter_table(definer, statement):
-    keyspace, name = definer.optional(statement.table, statement.if_exists), statement.table.name
+    keyspace, name = definer.existing(statement.table, "ALTER"), statement.table.name
     table = keyspace and keyspace.tables.get(name)
     if table is None:
         refuse(not statement.if_exists, f"Table '{statement.table.keyspace or definer.current}.{name}' doesn't exist")
@@ -112,9 +129,14 @@ def alter_table(definer, statement):
     elif isinstance(change, cql.MaskColumn):
         _mask(table, change)
     elif isinstance(change, cql.AlterProperties):
-        refuse("id" in change.properties, "Cannot alter table id.")
+        refuse(table_id(change.properties) is not None, "Cannot alter table id.")
         options = table_options(change.properties)
         refuse(table.is_counter and options.get("default_time_to_live"), "Cannot set default_time_to_live on a table with counters")
+        refuse(
+            table.views and options.get("gc_grace_seconds") == 0,
+            "Cannot alter gc_grace_seconds of the base table of a materialized view to 0, since this value is used to TTL "
+            "undelivered updates. Setting gc_grace_seconds too low might cause undelivered updates to expire before being replayed.",
+        )
         table.options = {**table.options, **options}
     elif isinstance(change, cql.DropCompactStorage):
         raise InvalidRequest("DROP COMPACT STORAGE is disabled. Enable in cassandra.yaml to use.")
@@ -131,6 +153,7 @@ def _add(definer, table, change):
         if each.name in table.columns:
             refuse(not change.if_not_exists, f"Column with name '{each.name}' already exists")
             continue
+        refuse(any(each.name == other.name for other in added), f"Column with name '{each.name}' already exists")
         refuse(each.static and not table.clustering, STATIC_NEEDS_CLUSTERING)
         kind = STATIC if each.static else REGULAR
         if each.name in table.dropped:
@@ -173,9 +196,7 @@ def _drop(definer, table, change):
 def _rename(table, change):
     for old, new in change.renamed:
         column = table.columns.get(old)
-        if column is None:
-            refuse(not change.if_exists, f"Undefined column name {quoted(old)} in table {table}")
-            continue
+        refuse(column is None, f"Undefined column name {quoted(old)} in table {table}")
         refuse(not column.is_key, f"Cannot rename non PRIMARY KEY column {old}")
         refuse(
             new in table.columns,
@@ -197,7 +218,7 @@ def _mask(table, change):
 
 @defines(cql.DropTable)
 def drop_table(definer, statement):
-    keyspace, name = definer.optional(statement.table, statement.if_exists), statement.table.name
+    keyspace, name = definer.existing(statement.table, "DROP"), statement.table.name
     table = keyspace and keyspace.tables.get(name)
     if table is None:
         refuse(not statement.if_exists, f"Table '{statement.table.keyspace or definer.current}.{name}' doesn't exist")
@@ -216,6 +237,7 @@ def drop_table(definer, statement):
 def truncate(definer, statement):
     table = definer.schema.table(statement.table, definer.current)
     refuse(table.view is not None, "Cannot TRUNCATE materialized view directly; must truncate base table instead")
+    refuse(table.is_virtual, f"Truncation is not supported by table {table}")
     if table.keyspace in SYSTEM:
         raise Unauthorized("Cannot TRUNCATE system table")
     definer.cluster.truncate(table)

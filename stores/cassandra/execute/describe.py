@@ -22,7 +22,7 @@ def describe(schema, statement, current, context, local):
     what, name = statement.what, statement.name
     if what == "cluster":
         columns = ("cluster", "partitioner", "snitch")
-        row = [local.get("cluster_name", "Embedded Cluster"), PARTITIONER, "org.apache.cassandra.locator.SimpleSnitch"]
+        row = [local.get("cluster_name", "Embedded Cluster"), PARTITIONER.rsplit(".", 1)[-1], "DynamicEndpointSnitch"]
         return _rows(columns, [row], context)
     if what in ("keyspaces", "tables", "types", "functions", "aggregates"):
         return _rows(("keyspace_name", "type", "name"), list(_listed(schema, what, current)), context)
@@ -118,7 +118,7 @@ def table_elements(table):
     """Yield the table, its indexes and its views."""
     lines = []
     simple = len(table.partition_key) == 1 and not table.clustering
-    for column in table.all:
+    for column in _in_order(table):
         static = " static" if column.kind == STATIC else ""
         key = " PRIMARY KEY" if simple and column in table.partition_key else ""
         lines.append(f"    {quoted(column.name)} {column.type}{static}{key}")
@@ -130,6 +130,12 @@ def table_elements(table):
         yield index_element(table, index)
     for view in table.views:
         yield view_element(view)
+
+
+def _in_order(table):
+    """Return the columns as CREATE TABLE lists them: those of one cell before collections."""
+    others = [sorted(columns, key=lambda column: (column.type.is_multicell, column.name)) for columns in (table.static, table.regular)]
+    return [*table.partition_key, *table.clustering, *others[0], *others[1]]
 
 
 def primary_key(table):
@@ -154,7 +160,8 @@ def options(table):
 def literal(value):
     """Return an option's value as CQL."""
     if isinstance(value, dict):
-        return "{" + ", ".join(f"'{key}': '{each}'" for key, each in value.items()) + "}"
+        pairs = ((key, f"0x{each.hex()}" if isinstance(each, bytes) else f"'{each}'") for key, each in sorted(value.items()))
+        return "{" + ", ".join(f"'{key}': {each}" for key, each in pairs) + "}"
     if isinstance(value, bool):
         return str(value).lower()
     return str(value) if isinstance(value, int | float) else "'" + value.replace("'", "''") + "'"

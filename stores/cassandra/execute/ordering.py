@@ -51,10 +51,11 @@ class Ordering:
         refuse(by_vector[0].descending, "Descending ANN ordering is not supported")
         column = self._table.column(by_vector[0].column)
         index = next((index for index in self._table.indexes.values() if index.column == column.name), None)
+        wanted = compiler.value(by_vector[0].ann_of, column.name, column.type)
         refuse(column.type.kind != "vector", f"ANN ordering is only supported on float vector columns: {column.name} is no vector")
         refuse(index is None, "ANN ordering by vector requires the column to be indexed")
         similar = SIMILARITIES[index.options.get("similarity_function", "cosine").lower()]
-        wanted, read = compiler.value(by_vector[0].ann_of, column.name, column.type), reader(self._table, column)
+        read = reader(self._table, column)
 
         def nearest(env, view):
             value = read(view)

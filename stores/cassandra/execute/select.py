@@ -35,6 +35,8 @@ class SelectPlan:
         self.restrictions = Restrictions(
             compiler, statement.where, "SELECT", filtering=statement.allow_filtering or by_vector, static_only=static_only
         )
+        if by_vector:
+            self.restrictions.check_with_vectors()
         if statement.distinct:
             self._check_distinct(used)
         self.grouping = Grouping(compiler, statement, self.restrictions) if statement.group_by else None
@@ -296,6 +298,16 @@ def json_key(name):
     return json.dumps(name if name == name.lower() else f'"{name}"')
 
 
+WEIGHTS = {"+": 1, "-": 1, "*": 2, "/": 2, "%": 2}
+
+
+def _within(node, weight, table):
+    """Return the name of an operand, in parentheses when it binds less than `weight`."""
+    shown = shown_name(node, table)
+    own = WEIGHTS[node.operator] if isinstance(node, nodes.Operation) else 2 if isinstance(node, nodes.Negation) else 4
+    return f"({shown})" if own < weight else shown
+
+
 def shown_name(node, table):
     """Return the name of a result's column."""
     kind = type(node)
@@ -317,9 +329,11 @@ def shown_name(node, table):
     if kind is nodes.ElementOf:
         return f"{shown_name(node.selector, table)}[{node.key}]"
     if kind is nodes.Operation:
-        return f"{shown_name(node.left, table)} {node.operator} {shown_name(node.right, table)}"
+        weight = WEIGHTS[node.operator]
+        left, right = _within(node.left, weight, table), _within(node.right, weight + 1, table)
+        return f"{left} {node.operator} {right}"
     if kind is nodes.Negation:
-        return f"-{shown_name(node.term, table)}"
+        return f"-{_within(node.term, 3, table)}"
     if kind is nodes.TypeHint:
-        return f"({node.type}){shown_name(node.term, table)}"
+        return f"({node.type}){_within(node.term, 3, table)}"
     return str(node)

@@ -268,6 +268,8 @@ def _call(compiler, node, receiver, selecting):
         if given[i] is not None and type(each) not in LITERALS and wants is not None and not assignable(wants, given[i]):
             raise InvalidRequest(f"Type error: {each} cannot be passed as argument {i} of function {function.name} of type {wants}")
         target = Receiver(f"arg{i}({function.name})", wants) if wants is not None else None
+        if type(each) in LITERALS and target and not compiler.fits(each, target, selecting):
+            raise InvalidRequest(f"Type error: {each} cannot be passed as argument {i} of function {function.name} of type {wants}")
         arguments.append(compiler.compile(each, target, selecting))
     if not function.aggregate:
         return Expression(function.return_type, _applied(function, arguments), any(each.aggregate for each in arguments))
