@@ -21,18 +21,19 @@ from stores.base import NotOnRealServer, Unreachable
 __all__ = ["NAMES", "NotOnRealServer", "Unreachable", "local", "start", "stop_all"]
 
 # One folder each, with the same shape: VARIABLE (the environment variable that names a real server),
-# start_embedded() -> Server, start_real(address) -> Server.
-NAMES = ("memcached", "neo4j", "redis")
+# start_embedded(**options) -> Server, start_real(address, **options) -> Server.
+NAMES = ("cassandra", "memcached", "neo4j", "redis")
 
-_running = {}  # (name, address) -> Server
+_running = {}  # (name, address, options) -> Server
 _lock = threading.RLock()
 
 
-def start(name):
+def start(name, **options):
     """Return the running server called `name`, starting it at the first call.
 
     Without an address in the environment it is embedded. With one it is that real server, or an error:
-    there is no silent fall-back. The second call in one process returns the same server.
+    there is no silent fall-back. The second call in one process with the same `options` (those of the
+    store: `nodes=3` for Cassandra) returns the same server.
 
     Raises ValueError for an unknown name, Unreachable (a ConnectionError, in under two seconds) when the
     real server that the environment names does not answer or cannot give the course a place of its own.
@@ -42,10 +43,11 @@ def start(name):
     store = importlib.import_module(f"stores.{name}")
     address = os.environ.get(store.VARIABLE, "").strip()
     with _lock:
-        server = _running.get((name, address))
+        key = (name, address, tuple(sorted(options.items())))
+        server = _running.get(key)
         if server is None or not server.running:
-            server = store.start_real(address) if address else store.start_embedded()
-            _running[name, address] = server
+            server = store.start_real(address, **options) if address else store.start_embedded(**options)
+            _running[key] = server
         return server
 
 

@@ -189,6 +189,10 @@ class Faults:
         """Answer `command` (any command when None) with the store's error for "try again", and do not execute it."""
         return self._begin(Fault(self, "transient", command, times=times))
 
+    def __bool__(self):
+        """Return whether any fault is in force."""
+        return bool(self._faults)
+
     def clear(self):
         """End every fault."""
         for fault in self._faults:

@@ -1,11 +1,14 @@
-"""Real programs from the PATH, on a free loopback port, for as long as a `with` block or this process lives.
+"""Real programs, on a free loopback port, for as long as a `with` block or this process lives.
 
 with stores.local.launch("redis-server") as program:
     program.url, program.port
+
+From a shell, until Ctrl-C: python -m stores cassandra
 """
 
 import atexit
 import ctypes
+import importlib
 import os
 import shutil
 import signal
@@ -21,10 +24,12 @@ STOP = 3.0  # seconds to end in good order
 
 
 class NotFound(FileNotFoundError):
-    """The program is not on the PATH."""
+    """The program, or what it needs to run, is not on this machine."""
 
 
 # What each program needs: its arguments, and a query with the first bytes of its answer that say "ready".
+# Programs that are more than an executable on the PATH are described by PROGRAM in stores/<name>/program.py: with
+# find() -> path or None, missing() -> text that says what to install, command(port, folder) -> list, `ready` and `stop` in seconds.
 PROGRAMS = {
     "redis-server": {
         "arguments": lambda port, folder: [
@@ -47,9 +52,21 @@ PROGRAMS = {
 }
 
 
+DESCRIBED = ("cassandra",)
+
+
 def find(name):
-    """Return the path of the program `name`, or None when it is not on the PATH."""
-    return shutil.which(name)
+    """Return the path of the program `name` (for Java programs that of java), or None when it cannot run here."""
+    return about(name)["find"]() if name in DESCRIBED else shutil.which(name)
+
+
+def about(name):
+    """Return the settings of a program."""
+    if name in DESCRIBED:
+        return importlib.import_module(f"stores.{name}.program").PROGRAM
+    if name in PROGRAMS:
+        return PROGRAMS[name]
+    raise ValueError(f"no settings for {name!r}. Expected one of: {', '.join([*PROGRAMS, *DESCRIBED])}")
 
 
 def launch(name, *arguments):
@@ -58,27 +75,31 @@ def launch(name, *arguments):
     It has host, port and url. Raises NotFound when it is not on the PATH, RuntimeError with its output when
     it does not get ready.
     """
-    if name not in PROGRAMS:
-        raise ValueError(f"no settings for {name!r}. Expected one of: {', '.join(PROGRAMS)}")
+    settings = about(name)
     path = find(name)
     if path is None:
-        raise NotFound(f"{name} is not on the PATH. Install it (Debian: apt install {name.split('-')[0]})")
+        missing = settings.get("missing", lambda: f"it is not on the PATH. Install it (Debian: apt install {name.split('-')[0]})")
+        raise NotFound(f"{name} cannot run here: {missing()}")
     return Program(name, path, arguments)
 
 
 class Program:
-    """A running program: `host`, `port`, `url`, `process`, and `output()` so far."""
+    """A running program: `host`, `port`, `url`, `process`, its `settings`, and `output()` so far."""
 
     def __init__(self, name, path, arguments):
         self.name = name
         self.host = HOST
         self.port = free_port()
-        self.url = f"{PROGRAMS[name]['scheme']}://{HOST}:{self.port}"
+        self.settings = about(name)
+        self.url = f"{self.settings['scheme']}://{HOST}:{self.port}"
         self._folder = tempfile.mkdtemp(prefix=f"{name}-")
         self._output = open(os.path.join(self._folder, "output.txt"), "w+b")  # noqa: SIM115 (closed by stop)
-        settings = PROGRAMS[name]["arguments"](self.port, self._folder)
+        if "command" in self.settings:
+            command = self.settings["command"](self.port, self._folder)
+        else:
+            command = [path, *self.settings["arguments"](self.port, self._folder)]
         self.process = subprocess.Popen(
-            [path, *settings, *arguments],
+            [*command, *arguments],
             stdin=subprocess.DEVNULL,
             stdout=self._output,
             stderr=subprocess.STDOUT,
@@ -102,7 +123,7 @@ class Program:
         if self.process.poll() is None:
             self.process.terminate()
             try:
-                self.process.wait(STOP)
+                self.process.wait(self.settings.get("stop", STOP))
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
@@ -120,22 +141,20 @@ class Program:
         return f"<{self.name} {self.url}, process {self.process.pid}, {state}>"
 
     def _wait_until_ready(self):
-        deadline = time.monotonic() + READY
+        ready = self.settings.get("ready", READY)
+        deadline = time.monotonic() + ready
         while not self._answers():
             if self.process.poll() is not None:
-                raise RuntimeError(
-                    f"{self.name} ended with status {self.process.returncode}:\n{self.output()}"
-                )
+                raise RuntimeError(f"{self.name} ended with status {self.process.returncode}:\n{self.output()}")
             if time.monotonic() > deadline:
-                raise RuntimeError(f"{self.name} does not answer after {READY:g} s:\n{self.output()}")
+                raise RuntimeError(f"{self.name} does not answer after {ready:g} s:\n{self.output()}")
             time.sleep(0.02)
 
     def _answers(self):
-        about = PROGRAMS[self.name]
         try:
             with socket.create_connection((self.host, self.port), timeout=0.5) as sock:
-                sock.sendall(about["query"])
-                return sock.recv(64).startswith(about["answer"])
+                sock.sendall(self.settings["query"])
+                return sock.recv(64).startswith(self.settings["answer"])
         except OSError:
             return False
 

@@ -5,6 +5,7 @@ the faults and the gates of `course.crowd` the same for the embedded engine and 
 """
 
 import asyncio
+import errno
 import os
 import socket
 import threading
@@ -34,28 +35,39 @@ class Front:
     """Listens on a free loopback port and gives each connection a session.
 
     `session(front)` makes one. `logs`, `faults` and `gate` are looked at by the sessions for each command.
+    A store of several nodes has an address for each: `hosts` are loopback addresses, different ones share a port.
+    `addresses` are the pairs of host and port; a session's `place` says to which of them its client has come.
     """
 
-    def __init__(self, session):
-        self.host = HOST
-        self.port = 0
+    def __init__(self, session, hosts=(HOST,)):
+        self._hosts = hosts
+        self.addresses = []
         self.logs = ()
         self.gate = None  # see course.crowd
         self.faults = Faults(self)
         self.sessions = set()
         self._session = session
-        self._listener = None  # None while refusing
+        self._sockets = []
+        self._listeners = {}  # by place; those that refuse have none
         # Not the default loop: Windows' proactor loop cannot be stopped as cleanly from another thread.
         self.loop = asyncio.SelectorEventLoop()
         self._thread = threading.Thread(target=self.loop.run_forever, daemon=True, name="stores-front")
 
     def start(self):
-        """Listen; the port is known afterwards."""
-        self._socket = _bound(0)
-        self.port = self._socket.getsockname()[1]
+        """Listen; the addresses are known afterwards."""
+        self._sockets = _bound_together(self._hosts)
+        self.addresses = [sock.getsockname() for sock in self._sockets]
         self._thread.start()
         self.run(self._listen())
         return self
+
+    @property
+    def host(self):
+        return self.addresses[0][0]
+
+    @property
+    def port(self):
+        return self.addresses[0][1]
 
     @property
     def thread_id(self):
@@ -66,23 +78,23 @@ class Front:
         """Run a coroutine in the front's thread and return its result."""
         return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(seconds)
 
-    def refuse(self):
-        """Close the port and every connection. The port stays ours, so that nobody else takes it."""
-        if self._on_loop():
-            self._refuse()
+    def refuse(self, place=None):
+        """Close the port and every connection (at one place). The port stays ours, so that nobody else takes it."""
+        if self.on_loop():
+            self._refuse(place)
         else:
-            self.run(_call(self._refuse))
+            self.run(_call(lambda: self._refuse(place)))
 
     def disconnect(self, names):
         """Close the connections of the clients called `names`."""
         self.run(_call(lambda: self._disconnect(names)))
 
-    def accept(self):
-        """Listen again on the same port."""
-        if self._on_loop():
-            self.loop.create_task(self._listen())
+    def accept(self, place=None):
+        """Listen again on the same port (at one place)."""
+        if self.on_loop():
+            self.loop.create_task(self._listen(place))
         elif self._thread.is_alive():
-            self.run(self._listen())
+            self.run(self._listen(place))
 
     def stop(self):
         """Close everything and end the thread."""
@@ -94,25 +106,27 @@ class Front:
             self.loop.call_soon_threadsafe(self.loop.stop)
             self._thread.join(STOP)
             self.loop.close()
-        self._socket.close()
+        for sock in self._sockets:
+            sock.close()
 
-    async def _listen(self):
-        if self._listener is None:
-            self._listener = await self.loop.create_server(
-                lambda: self._session(self), sock=self._socket, backlog=512
-            )
+    async def _listen(self, place=None):
+        for each in range(len(self.addresses)) if place is None else (place,):
+            if each not in self._listeners:
+                self._listeners[each] = await self.loop.create_server(
+                    lambda: self._session(self), sock=self._sockets[each], backlog=512
+                )
 
-    def _refuse(self):
-        if self._listener is not None:
-            self._listener.close()
-            self._listener = None
-            # Bound but not listening: a client that connects is told "connection refused".
-            self._socket = _bound(self.port)
-        self._disconnect()
+    def _refuse(self, place=None):
+        for each in range(len(self.addresses)) if place is None else (place,):
+            if each in self._listeners:
+                self._listeners.pop(each).close()
+                # Bound but not listening: a client that connects is told "connection refused".
+                self._sockets[each] = _bound(*self.addresses[each])
+        self._disconnect(place=place)
 
-    def _disconnect(self, names=None):
+    def _disconnect(self, names=None, place=None):
         for session in list(self.sessions):
-            if names is None or session.name in names:
+            if (names is None or session.name in names) and (place is None or session.place == place):
                 session.transport.abort()
 
     async def _close(self):
@@ -123,7 +137,7 @@ class Front:
         await asyncio.gather(*tasks, return_exceptions=True)
         await asyncio.sleep(0)  # lets the transports close their sockets
 
-    def _on_loop(self):
+    def on_loop(self):
         return threading.current_thread() is self._thread
 
 
@@ -180,6 +194,7 @@ class Session(asyncio.Protocol):
 
     def connection_made(self, transport):
         self.transport = transport
+        self.place = self.front.addresses.index(transport.get_extra_info("sockname"))
         self.front.sessions.add(self)
         self._task = self.front.loop.create_task(self._serve())
 
@@ -321,13 +336,30 @@ class Session(asyncio.Protocol):
         self._replies.clear()
 
 
-def _bound(port):
+def _bound_together(hosts):
+    """Return sockets bound to free ports: different hosts share one, the same host again gets another."""
+    for _ in range(20):
+        sockets = []
+        try:
+            for place, host in enumerate(hosts):
+                shared = place and host not in hosts[:place]
+                sockets.append(_bound(host, sockets[0].getsockname()[1] if shared else 0))
+            return sockets
+        except OSError as error:
+            for sock in sockets:
+                sock.close()
+            if error.errno != errno.EADDRINUSE:
+                raise
+    raise OSError(errno.EADDRINUSE, f"no port is free on all of {', '.join(hosts)}")
+
+
+def _bound(host, port):
     # asyncio switches Nagle's algorithm off only where the protocol is named; with it a second reply waits 40 ms.
     sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     if os.name == "posix":  # to bind the port again while old connections linger; on Windows it means "steal"
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, WINDOW)  # inherited by its connections
-    sock.bind((HOST, port))
+    sock.bind((host, port))
     return sock
 
 

@@ -79,5 +79,5 @@ def memcached_program(launch):
 @pytest.fixture(autouse=True)
 def no_addresses(monkeypatch):
     """Tests are embedded unless they say otherwise, whatever the environment of the developer."""
-    for variable in ("REDIS_URL", "MEMCACHED_URL", "NEO4J_URI"):
+    for variable in ("REDIS_URL", "MEMCACHED_URL", "NEO4J_URI", "CASSANDRA_CONTACT_POINTS"):
         monkeypatch.delenv(variable, raising=False)

@@ -1,0 +1,1 @@
+"""Statements compiled into plans, and the plans run."""
