@@ -16,9 +16,8 @@ def main(names):
         sys.exit(str(error))
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that the program ends in good order
     with program:
-        address = f"{program.host}:{program.port}" if program.settings.get("bare") else program.url
-        variable = program.settings.get("variable", "REDIS_URL" if "redis" in program.name else f"{program.name.upper()}_URL")
-        print(f"{program}\nFor the course: export {variable}={address}\nCtrl-C ends it.", flush=True)
+        exports = " ".join(f"{name}={value}" for name, value in program.environment().items())
+        print(f"{program}\nFor the course: export {exports}\nCtrl-C ends it.", flush=True)
         with contextlib.suppress(KeyboardInterrupt):
             program.process.wait()
 

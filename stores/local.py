@@ -39,6 +39,7 @@ PROGRAMS = {
         "query": b"*1\r\n$4\r\nPING\r\n",
         "answer": b"+PONG",
         "scheme": "redis",
+        "variable": "REDIS_URL",
     },
     "memcached": {
         "arguments": lambda port, folder: [
@@ -48,11 +49,12 @@ PROGRAMS = {
         "query": b"version\r\n",
         "answer": b"VERSION",
         "scheme": "memcached",
+        "variable": "MEMCACHED_URL",
     },
 }
 
 
-DESCRIBED = ("cassandra",)
+DESCRIBED = ("cassandra", "neo4j")
 
 
 def find(name):
@@ -111,6 +113,13 @@ class Program:
         except BaseException:
             self.stop()
             raise
+
+    def environment(self):
+        """Return the variables by which the course uses this program, such as {"REDIS_URL": "redis://127.0.0.1:6379"}."""
+        if "environment" in self.settings:  # more than an address: it is also given a password, for example
+            return self.settings["environment"](self)
+        address = f"{self.host}:{self.port}" if self.settings.get("bare") else self.url
+        return {self.settings["variable"]: address}
 
     def output(self):
         """Return what the program has printed, as text."""

@@ -16,9 +16,34 @@ settings.load_profile("course")
 ROOT = Path(__file__).resolve().parent.parent
 
 
+PROGRAMS = {"redis": "redis-server"}  # stores whose program has another name
+
+
 def pytest_addoption(parser):
-    told = "stores whose conformance suite runs on the real server that the environment names: --real neo4j"
+    told = "stores that are real in this run, where their tests allow it: --real neo4j. Without an address they are started here"
     parser.addoption("--real", default="", metavar="STORES", help=told)
+
+
+def pytest_configure(config):
+    """Start the real servers that --real names and the environment does not. The workers inherit their addresses."""
+    config.started = []
+    if hasattr(config, "workerinput"):
+        return
+    for store in filter(None, config.getoption("--real").split(",")):
+        if not os.environ.get(variable(store)):
+            program = stores.local.launch(PROGRAMS.get(store, store))
+            config.started.append(program)
+            os.environ.update(program.environment())
+
+
+def pytest_unconfigure(config):
+    for program in config.started:
+        program.stop()
+
+
+def variable(store):
+    """The environment variable that names a store's real server."""
+    return importlib.import_module(f"stores.{store}").VARIABLE
 
 
 @pytest.fixture(scope="session")
@@ -33,12 +58,9 @@ def chosen(request):
 
     @contextmanager
     def choose(store):
-        variable = importlib.import_module(f"stores.{store}").VARIABLE
         with pytest.MonkeyPatch.context() as patch:
             if store not in real:
-                patch.delenv(variable, raising=False)
-            elif not os.environ.get(variable):
-                pytest.fail(f"--real {store} needs the address of a real server in {variable}")
+                patch.delenv(variable(store), raising=False)
             yield
 
     return choose
@@ -77,7 +99,7 @@ def memcached_program(launch):
 
 
 @pytest.fixture(autouse=True)
-def no_addresses(monkeypatch):
-    """Tests are embedded unless they say otherwise, whatever the environment of the developer."""
-    for variable in ("REDIS_URL", "MEMCACHED_URL", "NEO4J_URI", "CASSANDRA_CONTACT_POINTS"):
-        monkeypatch.delenv(variable, raising=False)
+def no_addresses(request, monkeypatch):
+    """Stores are embedded unless --real names them, whatever the environment of the developer."""
+    for store in set(stores.NAMES) - set(request.config.getoption("--real").split(",")):
+        monkeypatch.delenv(variable(store), raising=False)

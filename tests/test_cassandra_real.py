@@ -1,7 +1,6 @@
 """A real Cassandra: what the course does there and what it leaves alone. Most of it runs with `--real cassandra` only.
 
-python -m stores cassandra                                                        # in one terminal
-CASSANDRA_CONTACT_POINTS=127.0.0.1:… pytest tests/test_cassandra_real.py --real cassandra
+pytest tests/test_cassandra_real.py --real cassandra                # starts one, unless CASSANDRA_CONTACT_POINTS names one
 """
 
 import os
