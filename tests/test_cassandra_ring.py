@@ -2,6 +2,7 @@
 
 import struct
 import time
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -147,7 +148,7 @@ def test_ranges_cover_the_ring_once():
     ring = Ring(3, Clock())
     pieces = list(ring.ranges(None, None))
     assert pieces[0][0] is None and pieces[-1][1] is None
-    assert all(one[1] == other[0] for one, other in zip(pieces, pieces[1:], strict=False))
+    assert all(one[1] == other[0] for one, other in pairwise(pieces))
     assert list(ring.ranges((5,), (9,))) == [((5,), (9,), ring.tokens[2])]
 
 

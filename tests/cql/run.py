@@ -2,8 +2,9 @@
 
     CASSANDRA_CONTACT_POINTS=127.0.0.1:9042 python tests/cql/run.py tests/cql/selecting.yaml    # records again
 
-A case is a statement, with `values` to prepare and bind, a `page` size or a consistency `level`. What is recorded: `columns` (name and type) and
-`rows`, or `error` and `message`; a statement that returns nothing has neither. {keyspace} stands for the course's keyspace.
+A case is a statement, with `values` to prepare and bind, a `page` size or a consistency `level`. What is recorded:
+`columns` (name and type) and `rows`, or `error` and `message`; a statement that returns nothing has neither.
+{keyspace} stands for the course's keyspace.
 """
 
 import re
@@ -75,8 +76,8 @@ def _outcome(session, case):
         return {"error": type(error).__name__, "message": message_of(error, session.keyspace)}
     if not result.column_names:
         return {}
-    types = [type_.cql_parameterized_type() for type_ in result.column_types]
-    found = {"columns": [f"{name} {KEYSPACE.sub('{keyspace}', type_)}" for name, type_ in zip(result.column_names, types, strict=True)]}
+    types = [KEYSPACE.sub("{keyspace}", type_.cql_parameterized_type()) for type_ in result.column_types]
+    found = {"columns": [f"{name} {type_}" for name, type_ in zip(result.column_names, types, strict=True)]}
     found["rows"] = [[plain(value) for value in row] for row in rows]
     if "page" in case:
         found["pages"] = pages
