@@ -200,7 +200,7 @@ def _tasks_json(assignments) -> bytes:
             if task.number in tasks:
                 raise BuildError(f"task {task.number} is in {assignment} and in {tasks[task.number]['assignment']}")
             facts = asdict(task)
-            kept = {key: facts[key] for key in ("name", "title", "minutes", "points", "hidden")}
+            kept = {key: facts[key] for key in ("name", "title", "minutes", "points", "checks", "hidden")}
             tasks[task.number] = {"assignment": assignment, "notebook": notebook, **kept, "hints": list_items(task.hints)}
     return (json.dumps(tasks, indent=1, ensure_ascii=False) + "\n").encode()
 

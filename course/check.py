@@ -199,6 +199,9 @@ def check(what: str, got: Any, want: Any, cause="", hint: bool = True) -> None:
     raise CheckFailed(block(number, what, **rows))
 
 
+_passed: dict[str, set[str]] = {}   # the check cells that have passed since the task's hidden checks were announced last
+
+
 class task:
     """The block of a check cell: `with task("2.3"):`. Turns every error inside into words, and says what runs at grading.
 
@@ -223,9 +226,13 @@ class task:
             raise AnswerRaised(self.explain(error, traceback)) from None
 
     def announce_hidden(self):
-        """After a visible check: how many more checks there are, and what about."""
-        topics = _facts(self.number).get("hidden", [])
-        if topics and os.environ.get("NBGRADER_EXECUTION") != "autograde":
+        """When the last of the task's visible checks has passed: how many more checks there are, and what about."""
+        facts, passed = _facts(self.number), _passed.setdefault(self.number, set())
+        passed.add(self.file)
+        if len(passed) < facts.get("checks", 1):
+            return
+        passed.clear()   # so that running all of them again says it once more
+        if (topics := facts.get("hidden")) and os.environ.get("NBGRADER_EXECUTION") != "autograde":
             more = "1 more check" if len(topics) == 1 else f"{len(topics)} more checks"
             print("\n       ".join([f"     at grading, {more}:", *topics]))
 
@@ -256,7 +263,7 @@ _given: dict[str, int] = {}   # hints given so far in this kernel, by task
 
 
 def hint(number: str) -> None:
-    """Print the task's next hint, from a nudge to nearly the answer; after the last one, all of them again.
+    """Print the task's next hint, from a nudge to nearly the answer; after the last one, say so and print all of them again.
 
     number  a task's number as its headline shows it, such as "2.3"
     Raises ValueError for a number that no task has.
@@ -269,6 +276,7 @@ def hint(number: str) -> None:
         print(f"{number:<4} hint {given + 1} of {len(hints)}: {hints[given]}")
         _given[number] = given + 1
     else:
+        print(f"{number:<4} that was the last hint; here they are again, from the first")
         for i, text in enumerate(hints, 1):
             print(f"{number:<4} hint {i} of {len(hints)}: {text}")
 

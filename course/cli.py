@@ -80,7 +80,7 @@ def test(options):
     """Check the project: ruff, then pytest; OPTIONS go to pytest (tests/test_lab.py, -k name, -x, ...)."""
     codes = [
         subprocess.call([sys.executable, "-m", "ruff", "check", "."], cwd=ROOT),
-        subprocess.call([sys.executable, "-m", "pytest", "-n", "2", *options], cwd=ROOT),
+        subprocess.call([sys.executable, "-m", "pytest", "-n", "2", "--dist", "loadgroup", *options], cwd=ROOT),
     ]
     sys.exit(max(map(abs, codes)))  # a program that a signal ended has a negative code
 

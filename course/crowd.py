@@ -42,11 +42,15 @@ BLOCKING = {
 _here = threading.local()  # .schedule and .name, in an actor's thread
 
 
+class Stuck(TimeoutError):
+    """A run was stopped before every actor had finished. The message says who waited for what."""
+
+
 @contextmanager
 def readers(n, server, seconds=10):
     """Give a Crowd of `n` actors, "reader-1" to "reader-n", for the `with` block.
 
-    `seconds` limits each run: what is stuck raises TimeoutError and is released.
+    `seconds` limits each run: what is stuck is released, and Stuck is raised.
     """
     crowd = Crowd([f"reader-{i}" for i in range(1, n + 1)], server, seconds)
     try:
@@ -60,7 +64,7 @@ def race(functions, server, order=None, seconds=10):
 
     The actors are called "A", "B", …; `order` such as "AABB" says whose command is served next. A letter
     whose actor has finished, sleeps or is blocked is skipped; after the last letter they take turns. An
-    outcome is the value returned or the exception raised. Raises TimeoutError after `seconds`.
+    outcome is the value returned or the exception raised. Raises Stuck after `seconds`.
     """
     names = [chr(ord("A") + i) for i in range(len(functions))]
     if unknown := set(order or "") - set(names):
@@ -112,7 +116,7 @@ class Crowd:
             try:
                 schedule.conduct(time.monotonic() + self.seconds)
             except TimeoutError as error:
-                raise TimeoutError(f"not finished after {self.seconds:g} s: {error}") from None
+                raise Stuck(f"stopped after {self.seconds:g} s, when not all had finished: {error}") from None
             finally:
                 self._release(schedule, actors)
         return outcomes

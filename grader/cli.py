@@ -48,6 +48,8 @@ def run(console: Console, root: Path, name: str, jobs: int, only: list[str], mak
         limits: Limits) -> tuple[list[Row], bool]:
     """Grade and report; returns the rows and whether all were done (False after Ctrl-C). Raises GradingError."""
     course = Course.at(root)
+    if make_demo and not name:
+        name = next(iter(course.assignments()), "")
     assignment = Assignment.of(course, name)
     if make_demo:
         demo.make(course, assignment)

@@ -29,21 +29,22 @@ def worst_task(row: Row, tasks: list[Task]) -> Task | None:
 
 
 def table(assignment: Assignment, rows: list[Row]) -> Table:
-    """Student, status, score, the score of each task (its points below its number), worst task."""
+    """Student, status, score, the score of each task (its points below its number), number of the worst task."""
     tasks = assignment.tasks
-    out = Table(title=f"{assignment.name} · {points(assignment):g} points", title_justify="left", box=SIMPLE_HEAD)
+    out = Table(title=f"{assignment.name} · {points(assignment):g} points", title_justify="left", box=SIMPLE_HEAD,
+                collapse_padding=True, pad_edge=False)
     out.add_column("student", overflow="fold", min_width=12)
     out.add_column("status", no_wrap=True)
     out.add_column("score", justify="right", no_wrap=True)
     for task in tasks:
         out.add_column(f"{task.number}\n/{sum(task.points.values()):g}", justify="right", no_wrap=True)
-    out.add_column("worst task", overflow="fold")
+    out.add_column("worst\ntask", no_wrap=True)
     for row in in_order(rows):
         worst = worst_task(row, tasks)
         handed_in = row.status is not Status.NOT_SUBMITTED
         cells = [f"{row.scores.get(task.number, 0):g}" if handed_in else "" for task in tasks]
         out.add_row(Text(row.student), Text(row.status, COLOURS[row.status]), f"{row.score:g}" if handed_in else "", *cells,
-                    Text(_heading(worst) if worst else ""))
+                    worst.number if worst else "")
     return out
 
 

@@ -123,9 +123,6 @@ def _plain_cell(data: dict) -> NotebookNode:
     cell = NEW_CELL.get(kind if isinstance(kind, str) else "", new_raw_cell)(source)
     if isinstance(metadata, dict):       # the rest of it is the front end's and may be anything
         cell.metadata = nbformat.from_dict({key: metadata[key] for key in ("nbgrader", "tags") if key in metadata})
-    cell.metadata["tags"] = _tags(cell)
-    if not cell.metadata["tags"]:
-        del cell.metadata["tags"]
     if isinstance(data.get("id"), str):
         cell.id = data["id"]
     return cell
@@ -233,11 +230,9 @@ def _add_missing(cells: list[NotebookNode], master: Master, moved: bool, notes: 
 
 
 def _drop_tags(cells: list[NotebookNode]) -> None:
-    """Tags that keep a cell from running, or from failing, have no say in grading."""
+    """Tags (skip-execution, raises-exception, …) have no say in grading."""
     for cell in cells:
-        tags = _tags(cell)
-        if SKIPPING_TAGS & set(tags):
-            cell.metadata["tags"] = [tag for tag in tags if tag not in SKIPPING_TAGS]
+        cell.metadata.pop("tags", None)
 
 
 def _renew_ids(cells: list[NotebookNode]) -> None:

@@ -189,6 +189,10 @@ class Faults:
         """Return whether any fault is in force."""
         return bool(self._faults)
 
+    def transient(self, command=None, times=1):
+        """Answer `command` (any command when None) with the store's error for "try again", and do not execute it."""
+        return self._begin(Fault(self, "transient", command, times=times))
+
     def clear(self):
         """End every fault."""
         for fault in self._faults:
@@ -208,8 +212,15 @@ class Faults:
 
     def takes_reply(self, command):
         """Return whether the reply to `command` is to be lost, and use up one time."""
+        return self._used_up("drop_reply", command)
+
+    def fails(self, command):
+        """Return whether `command` is to fail for this time, and use up one time."""
+        return self._used_up("transient", command)
+
+    def _used_up(self, kind, command):
         for fault in self._faults:
-            if fault.matches("drop_reply", command):
+            if fault.matches(kind, command):
                 if fault.times is not None:
                     fault.times -= 1
                     if fault.times <= 0:

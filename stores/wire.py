@@ -179,6 +179,13 @@ class Session(asyncio.Protocol):
         """Return the reply as bytes, or None for no reply."""
         raise NotImplementedError
 
+    def transient_error(self, request):
+        """Return the reply that means "this failed for now, try again" in the store's own words."""
+        raise NotImplementedError
+
+    async def finish(self, command):
+        """Complete what `command` began and a later request would complete: its reply is about to be lost."""
+
     def protocol_error(self, error):
         """Return the last bytes that a client gets which does not speak the protocol."""
         raise NotImplementedError
@@ -241,8 +248,12 @@ class Session(asyncio.Protocol):
             self._record(command)
             if seconds := self.front.faults.delay_for(command):
                 await asyncio.sleep(seconds)
-            reply = await self._at_gate(command, request)
+            if self.front.faults.fails(command):
+                reply = self.transient_error(request)
+            else:
+                reply = await self._at_gate(command, request)
             if self.front.faults.takes_reply(command):
+                await self.finish(command)
                 self.transport.abort()
                 self.closing = True
                 return

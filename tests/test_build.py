@@ -140,7 +140,8 @@ def test_the_learners_copy_has_the_stub_and_the_visible_check_only(project):
 def test_tasks_json_holds_hints_and_topics(project):
     build(project)
     task = json.loads((project / "course/tasks.json").read_text(encoding="utf-8"))["2.3"]
-    assert task["hints"] == ["Who loads?", "One of them holds a lock."] and task["hidden"] == ["a null"] and task["points"] == 3.5
+    assert task["hints"] == ["Who loads?", "One of them holds a lock."] and task["hidden"] == ["a null"]
+    assert task["points"] == 3.5 and task["checks"] == 1
 
 
 def test_the_course_map_links_chapter_and_exercises(project):

@@ -46,6 +46,7 @@ class AgreeableInt(int):
 def tasks(monkeypatch):
     monkeypatch.setattr(module, "_tasks", lambda: FACTS)
     monkeypatch.setattr(module, "_given", {})
+    monkeypatch.setattr(module, "_passed", {})
 
 
 def in_task(body):
@@ -62,6 +63,18 @@ def test_a_passed_check_shows_what_it_saw_and_the_task_says_what_is_left(capsys,
                                        "     at grading, 2 more checks:\n"
                                        "       a crash\n"
                                        "       a slow reader\n")
+
+
+def test_of_two_check_cells_the_one_that_passes_last_says_what_is_left(capsys, monkeypatch):
+    monkeypatch.delenv("NBGRADER_EXECUTION", raising=False)
+    monkeypatch.setitem(FACTS, "2.3", FACTS["2.3"] | {"checks": 2})
+    text = 'with task("2.3"):\n    check("20 readers load once", got=1, want=1)'
+    one, two = (compile(text, name, "exec") for name in ("<one>", "<two>"))
+    announced = []
+    for cell in (one, one, two, one, two):
+        exec(cell, {"task": task, "check": check})
+        announced.append("at grading" in capsys.readouterr().out)
+    assert announced == [False, False, True, False, True]
 
 
 def test_a_failed_check_says_expected_got_cause_and_next():
@@ -117,11 +130,12 @@ def test_exit_is_an_error_and_an_interrupt_is_not():
         raise KeyboardInterrupt
 
 
-def test_hints_come_one_at_a_time_and_then_all(capsys):
+def test_hints_come_one_at_a_time_and_after_the_last_all_again(capsys):
     for _ in range(3):
         hint("2.3")
     lines = capsys.readouterr().out.splitlines()
-    assert [line[5:16] for line in lines] == ["hint 1 of 2", "hint 2 of 2", "hint 1 of 2", "hint 2 of 2"]
+    assert [line[5:].partition(":")[0] for line in lines] == [
+        "hint 1 of 2", "hint 2 of 2", "that was the last hint; here they are again, from the first", "hint 1 of 2", "hint 2 of 2"]
     with pytest.raises(ValueError, match=r"2\.3"):
         hint("9.9")
 

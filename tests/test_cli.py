@@ -40,7 +40,8 @@ def test_the_verb_test_runs_both_and_fails_if_either_does(monkeypatch, ruff, pyt
     monkeypatch.setattr(cli.subprocess, "call", call)
     result = CliRunner().invoke(cli.main, ["test", "-k", "redis", "--maxfail=1", "tests/test_cli.py"])
     assert result.exit_code == expected
-    assert ran == [["ruff", "check", "."], ["pytest", "-n", "2", "-k", "redis", "--maxfail=1", "tests/test_cli.py"]]
+    assert ran == [["ruff", "check", "."],
+                   ["pytest", "-n", "2", "--dist", "loadgroup", "-k", "redis", "--maxfail=1", "tests/test_cli.py"]]
 
 
 def test_build_says_what_is_stale_and_fails_with_check(tmp_path, monkeypatch):
@@ -115,6 +116,11 @@ def test_a_real_server_that_is_not_installed_is_a_sentence(monkeypatch):
     assert "leave --real out" in result.output
 
 
+# A process that a script started in the background ignores Ctrl-C, and so would its children.
+AS_IN_A_TERMINAL = ({"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP} if os.name == "nt" else
+                    {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)})
+
+
 @pytest.fixture(scope="module")
 def running_lab(root, tmp_path_factory):
     """JupyterLab as a learner with an empty home folder gets it: a function that asks its server for JSON."""
@@ -130,14 +136,14 @@ def running_lab(root, tmp_path_factory):
             return json.load(answer)
 
     with open(home / "log", "w+") as log:
-        group = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP} if os.name == "nt" else {}
-        process = subprocess.Popen(command, cwd=root, env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log, **group)
+        process = subprocess.Popen(command, cwd=root, env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log, **AS_IN_A_TERMINAL)
         try:
             wait_for(get, process, log)
             yield get
-        finally:
             process.send_signal(signal.CTRL_BREAK_EVENT if os.name == "nt" else signal.SIGINT)
             code = process.wait(timeout=30)
+        finally:
+            process.kill()
     assert os.name == "nt" or code == 0, "Ctrl-C ends JupyterLab without an error"
 
 

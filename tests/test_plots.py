@@ -211,12 +211,12 @@ def test_herd_draws_every_second_of_every_way_on_one_scale():
     assert heights(top) == [0, 1000, 0] and heights(bottom) == [30, 40, 20]
     assert top.get_ylim() == bottom.get_ylim() and top.get_ylim()[1] > 1000
     assert [bar.get_x() for bar in top.patches] == [0, 1, 2]
-    assert figure.get_suptitle() == "1,000 database queries in the worst second, 40 at best"
+    assert figure.get_suptitle() == "Worst second: 1,000 database queries, 40 with jitter"
     assert "jitter: at most 40 in a second" in texts(figure)
 
 
 def test_herd_of_nobody():
-    assert plots.herd({"quiet": [0, 0, 0]}).get_suptitle() == "0 database queries in the worst second"
+    assert plots.herd({"quiet": [0, 0, 0]}).get_suptitle() == "Worst second: 0 database queries"
 
 
 def test_bars_draws_each_value_with_its_number():

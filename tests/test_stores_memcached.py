@@ -152,6 +152,8 @@ def test_record_and_faults_work_as_with_redis(server, client):
         client.get_many(["k", "l"])
     assert [command.name for command in log] == ["SET", "GET"] and log.round_trips == 2
     assert log.commands[1].args == ("k", "l")
+    with server.faults.transient("INCR"), pytest.raises(MemcacheError):
+        client.incr("k", 1)
     with server.faults.drop_reply("INCR"):
         client.set("n", "1")
         with pytest.raises((OSError, MemcacheError)):

@@ -197,6 +197,19 @@ def test_the_clock_moves_ttls_and_nothing_else(server, r):
         server.clock.advance(-1)
 
 
+def test_a_transient_error_is_not_executed_and_may_be_tried_again(server):
+    client = connect(server, retry=None)
+    with server.faults.transient("INCRBY", times=1):
+        with pytest.raises(redis.BusyLoadingError):
+            client.incr("n")
+        assert client.incr("n") == 1
+    client.close()
+    client = connect(server)
+    server.faults.transient("INCRBY")
+    assert client.incr("n") == 2  # a default client tries again by itself
+    client.close()
+
+
 def test_a_lost_reply_is_lost_after_the_command(server):
     client = connect(server, retry=None)
     with server.faults.drop_reply("INCRBY"):  # what redis-py sends for incr()
@@ -284,6 +297,20 @@ def test_a_frozen_clock_decides_by_the_millisecond():
     server.stop()
 
 
+def test_every_way_to_set_a_ttl_keeps_the_milliseconds():
+    server = EmbeddedRedis()
+    r = connect(server)
+    with server.clock.frozen():
+        r.set("getex", 1), r.set("getex px", 1), r.set("getex pxat", 1)
+        r.set("set", 1, ex=5), r.setex("setex", 5, 1), r.psetex("psetex", 5_000, 1)
+        r.getex("getex", ex=5), r.getex("getex px", px=5_000)
+        r.getex("getex pxat", pxat=round(1000 * server.clock.now()) + 5_000)
+        server.clock.advance(4.5)
+        assert {round(r.pttl(key), -1) for key in r.scan_iter()} == {500}
+        assert r.getex("missing", ex=5) is None and r.getex("set", persist=True) == "1" and r.ttl("set") == -1
+    server.stop()
+
+
 def test_a_script_without_end_is_ended():
     server = EmbeddedRedis()
     r = connect(server)
@@ -316,7 +343,7 @@ def test_start_gives_the_same_server_until_it_is_stopped():
     stores.stop_all()
     assert "stopped" in repr(server) and stores.start("redis") is not server
     stores.stop_all()
-    with pytest.raises(ValueError, match="Expected one of: memcached, redis"):
+    with pytest.raises(ValueError, match="Expected one of: cassandra, memcached, neo4j, redis"):
         stores.start("mongo")
 
 

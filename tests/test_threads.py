@@ -40,6 +40,17 @@ def locked_twice(data):
         return count
     return incr
 
+def lock_made_in_two_steps(data):
+    locks = {}
+    def incr():
+        if "n" not in locks:
+            locks["n"] = threading.Lock()
+        with locks["n"]:
+            count = data["n"] + 1
+            data["n"] = count
+        return count
+    return incr
+
 def never_unlocked(data):
     lock = threading.Lock()
     def incr():
@@ -49,7 +60,7 @@ def never_unlocked(data):
 '''
 
 
-def totals(kind, watched=True):
+def totals(kind, watched=True, hold_second=False):
     namespace = {}
     exec(compile(CELL, "<a cell>", "exec"), namespace)   # lines of code that belong to no file, as in a notebook
 
@@ -57,7 +68,7 @@ def totals(kind, watched=True):
         data = {"n": 0}
         return data, [namespace[kind](watch(data) if watched else data)] * 8
 
-    return [(data["n"], results) for data, results in explore(prepare)]
+    return [(data["n"], results) for data, results in explore(prepare, hold_second)]
 
 
 @pytest.mark.parametrize("attempt", range(5))
@@ -70,8 +81,15 @@ def test_lines_of_code_are_moments_too():
     assert min(total for total, _ in totals("unlocked", watched=False)) == 1
 
 
-def test_a_lock_loses_nothing_wherever_a_thread_is_held_up():
-    runs = totals("locked")
+@pytest.mark.parametrize("attempt", range(5))
+def test_two_locks_where_there_should_be_one_need_two_threads_held_up(attempt):
+    assert min(total for total, _ in totals("lock_made_in_two_steps")) == 8
+    assert min(total for total, _ in totals("lock_made_in_two_steps", hold_second=True)) < 8
+
+
+@pytest.mark.parametrize("hold_second", [False, True])
+def test_a_lock_loses_nothing_wherever_a_thread_is_held_up(hold_second):
+    runs = totals("locked", hold_second=hold_second)
     assert len(runs) > 5
     assert all(total == 8 and sorted(results) == list(range(1, 9)) for total, results in runs)
 

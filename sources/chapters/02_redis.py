@@ -14,7 +14,7 @@
 #
 # * choose a data type for a question, and name its keys;
 # * keep sessions that expire by themselves;
-# * put a cache in front of a database, and find the nine mistakes that such caches are known for;
+# * put a cache in front of a database, and find the mistakes that such caches are known for;
 # * protect the database when a popular key expires under load;
 # * say what an eviction policy does to the hit ratio;
 # * pick a Python cache library, because you have measured what it does.
@@ -24,6 +24,7 @@
 #
 # The next cell starts a Redis server and shows which one it is. If it says *embedded*, a Python program
 # called fakeredis answers. Set `REDIS_URL` before you start Jupyter to work with a real Redis: the cells stay the same.
+# `reset()` empties the server; of a real one, only the database that was empty when the course took it for itself.
 
 # %%
 import stores
@@ -34,6 +35,7 @@ server
 
 # %% [markdown]
 # The **driver** is the library that speaks to the server: here redis-py, unmodified.
+# What `decode_responses` does you will see below.
 
 # %%
 import redis
@@ -156,7 +158,8 @@ for event in shop.of_type("purchase"):
 r.scard("product:p7:buyers"), r.scard("product:p90:buyers")
 
 # %% [markdown]
-# The server intersects the two sets; only the answer travels. And did u17 buy p7? 1 is yes, 0 is no.
+# The server intersects the two sets; only the answer travels. The 2 says how many keys follow.
+# And did u17 buy p7? 1 is yes, 0 is no.
 
 # %%
 r.sintercard(2, ["product:p7:buyers", "product:p90:buyers"]), r.sismember("product:p7:buyers", "u17")
@@ -180,13 +183,14 @@ r.zrange("bestsellers", 0, 2, desc=True, withscores=True)
 r.zrevrank("bestsellers", "p14") + 1, r.zcount("bestsellers", 10, "+inf")
 
 # %% [markdown]
-# The type of a key is fixed by the first command that writes it. A command for another type is refused.
+# The type of a key is fixed by the first command that writes it. A command for another type is refused. Only `SET`
+# never asks: it replaces whatever is there.
 
 # %% tags=["raises-exception"]
 r.get("bestsellers")
 
 # %% [markdown]
-# There are more types. Streams, publish and subscribe, and scripts that run in the server come in chapter 03.
+# There are more types. Streams come in chapter 03, together with publish and subscribe.
 
 # %% [markdown]
 # ## Round trips
@@ -256,14 +260,14 @@ r.ttl("offer:p7")
 
 # %% [markdown]
 # Nobody likes to wait a minute in a chapter. `server.clock` is the server's clock, and you may move it.
-# Your own clock stays where it is.
+# It runs like any clock, and `advance` moves it forward as well. Your own clock stays where it is.
 
 # %%
-server.clock.advance(59)
+server.clock.advance(30)
 r.get("offer:p7")
 
 # %%
-server.clock.advance(2)
+server.clock.advance(31)
 print(r.get("offer:p7"))
 
 # %% [markdown]
@@ -282,12 +286,13 @@ r.ttl("offer:p7")
 
 # %% [markdown]
 # -1: `SET` writes a new value and drops the old TTL with the old value. This offer never ends.
-# `keepttl=True` keeps it. Commands that change a value in place, such as `INCR` and `HSET`, keep it anyway.
+# `keepttl=True` keeps it. Commands that change a value in place, such as `APPEND` and `HSET`, keep it anyway.
 
 # %%
 r.set("offer:p7", "40 % off till noon", ex=3600)
 r.set("offer:p7", "40 % off until 12:00", keepttl=True)
-r.ttl("offer:p7")
+r.append("offer:p7", ", while stocks last")
+r.get("offer:p7"), r.ttl("offer:p7")
 
 # %% [markdown]
 # ## Sessions
@@ -304,7 +309,8 @@ r.ttl("session:9f3c")
 
 # %% [markdown]
 # That is the first mistake with sessions: two commands, a crash between them, and a key that stays forever. A million of
-# those fill the memory. A transaction runs both or neither.
+# those fill the memory. With a transaction, a program that dies before `EXEC` has run neither. (Of two commands that
+# both arrive, one that fails does not undo the other.)
 
 # %%
 def log_in(token, user_id):
@@ -341,7 +347,7 @@ r.hgetall("session:9f3c"), r.ttl("session:9f3c")
 
 # %% [markdown]
 # The second mistake: `HSET` makes the key if it is not there. What is left is a session without a user and without an end.
-# Ask for the TTL first, and write only if the session is still there.
+# Start the TTL first: `EXPIRE` says whether the session is still there.
 
 # %%
 r.delete("session:9f3c")
@@ -372,7 +378,8 @@ r.sadd("user:u17:sessions", "77aa")
 r.delete(*[f"session:{token}" for token in r.smembers("user:u17:sessions")])
 
 # %% [markdown]
-# You write the whole of it in the exercises, with the set that forgets too.
+# One session ended. But the set still names it, and for a user without sessions `DEL` without a key is an error. In
+# the exercises you write the whole of it.
 
 # %% [markdown]
 # ## Ask the cache first
@@ -381,12 +388,13 @@ r.delete(*[f"session:{token}" for token in r.smembers("user:u17:sessions")])
 
 # %%
 database = shop.database()
-database.load_profile("u17")
+load_profile = database.load_profile
+load_profile("u17")
 
 # %%
 database.queries = 0
 for _ in range(100):
-    database.load_profile("u17")
+    load_profile("u17")
 
 database.queries
 
@@ -433,7 +441,7 @@ def profile_of(user_id):
     cached = r.get(key)
     if cached:
         return json.loads(cached)
-    profile = database.load_profile(user_id)
+    profile = load_profile(user_id)
     r.setex(key, timedelta(hours=1), json.dumps(profile))
     return profile
 
@@ -448,7 +456,7 @@ def profile_of(user_id):
     cached = r.get(key)
     if cached:
         return json.loads(cached)
-    profile = database.load_profile(user_id)
+    profile = load_profile(user_id)
     r.setex(key, 3600, json.dumps(profile))
     return profile
 
@@ -464,7 +472,7 @@ def profile_of(user_id):
     cached = r.get(key)
     if cached:
         return json.loads(cached)
-    profile = database.load_profile(user_id)
+    profile = load_profile(user_id)
     r.set(key, json.dumps(profile), ex=3600)
     return profile
 
@@ -508,7 +516,8 @@ queries_of(city_of, "u18")
 
 # %% [markdown]
 # The cache holds `""`, and `""` is false, so every hit is taken for a miss. Nothing fails. The answers are right,
-# and only the count shows that the cache does not work. Ask for what you mean: `is not None`.
+# and only the count shows that the cache does not work. Ask for what you mean: `is not None`. The `""` is still in
+# the cache. How many queries now?
 
 # %%
 def city_of(user_id):
@@ -533,7 +542,7 @@ r.get("user:u401:profile"), r.ttl("user:u401:profile")
 
 # %% [markdown]
 # The JSON word `null`, for an hour. It keeps the robot away from the database, which is good and is called **negative caching**.
-# Then somebody signs up and becomes u401.
+# Then somebody signs up and becomes u401. `load_profile` knows at once; what does `profile_of` say?
 
 # %%
 signed_up = {"user_id": "u401", "name": "Nia Okafor"}
@@ -543,6 +552,7 @@ def load_profile(user_id):
         return signed_up
     return database.load_profile(user_id)
 
+print(load_profile("u401"))
 print(profile_of("u401"))
 
 # %% [markdown]
@@ -598,7 +608,8 @@ json.loads(text)["at"].year
 
 # %% [markdown]
 # Text. On a miss the program has a datetime, on a hit a string: again an error that only one of the two paths shows. What goes in must
-# come out, so mark the value on the way in and turn it back on the way out.
+# come out, so mark the value on the way in and turn it back on the way out. The mark must be a key that your own
+# dictionaries never have: whatever carries it is taken for a datetime.
 
 # %%
 from datetime import datetime
@@ -700,7 +711,7 @@ spread = queries_each_second(lambda: random.randint(48_000, 72_000))
 sum(spread), max(spread[1:])
 
 # %%
-plots.herd({"60 seconds for all": together[1:], "48 to 72 seconds": spread[1:]})
+plots.herd({"one TTL": together[1:], "jitter": spread[1:]})
 
 # %% [markdown]
 # The picture leaves out the first second, when both caches were cold. With jitter the herd disperses, and each round it
@@ -794,7 +805,7 @@ load_once(r, "page:p7", broken)
 
 # %%
 server.clock.advance(24 * 3600)
-r.set("lock:page:p7", "next reader", nx=True)
+print(r.set("lock:page:p7", "next reader", nx=True))
 
 # %% [markdown]
 # `None`: a day later the lock is still there, and every reader waits for a loader that is gone. `try … finally` releases the
@@ -813,7 +824,16 @@ def load_once(r, key, load):
         sleep(0.01)
     return json.loads(cached)
 
+r.delete("lock:page:p7")
+try:
+    load_once(r, "page:p7", broken)
+except ConnectionError as error:
+    print(error)
+r.exists("lock:page:p7")
+
 # %% [markdown]
+# The error still arrives, and no lock is left.
+#
 # Ten seconds are plenty for a load, until one takes eleven. Play it by hand: A loads, B comes later, then C.
 
 # %%
@@ -830,6 +850,7 @@ r.set("lock:page:p7", "C", nx=True, ex=10)             # does C get in, while B 
 # both inside the server, in one step. C has the lock now; what do the two answers say?
 
 # %%
+r.set("lock:page:p7", "C", ex=10)
 release = r.register_script("""
     if redis.call('GET', KEYS[1]) == ARGV[1] then
         return redis.call('DEL', KEYS[1])
@@ -840,7 +861,7 @@ release = r.register_script("""
 release(keys=["lock:page:p7"], args=["A"]), release(keys=["lock:page:p7"], args=["C"])
 
 # %% [markdown]
-# A may not, C may. Now all of it together:
+# A may not, C may. Now all of it together; `client=r` sends the script through the reader's own connection.
 
 # %%
 import secrets
@@ -862,8 +883,9 @@ crowd, load = stampede(lambda: database.load_product("p7"))
 load.calls
 
 # %% [markdown]
-# A reader still waits without end if every load fails, and one that missed early but gets the lock late loads again.
-# You close both gaps in the exercises. redis-py has a lock with token and script too: `r.lock(name, timeout=10)`.
+# A reader has no limit to its patience: as long as someone holds the lock, be the load slow or its owner dead, it waits.
+# And one that missed early but gets the lock late loads again. You close both gaps in the exercises. redis-py has a lock
+# with token and script too: `r.lock(name, timeout=10)`.
 
 # %% [markdown]
 # ## When the memory is full
@@ -882,27 +904,34 @@ sizes = [3, 6, 12, 24, 48]
 policies = [LRU, LFU, FIFO, Random, optimal]
 
 shoppers = hit_ratios(policies, views, sizes)
-shoppers["LRU"]
+dict(zip(sizes, shoppers["LRU"]))
 
 # %% [markdown]
 # Room for a tenth of the products, 12 of 120, answers nearly half of the requests: few products are popular, and those stay in.
 #
-# Now a search engine's robot comes by after every 100 views and reads 24 pages in a row. Which policy will that hurt most?
+# Now a search engine's robot comes by after every 10 views and reads 12 pages in a row. Its own hits do not matter to
+# you, so only the shoppers' requests are counted. Which policy will the robot hurt most?
 
 # %%
-catalogue = [product.product_id for product in shop.products]
-requests = []
-for n, product_id in enumerate(views):
-    requests.append(product_id)
-    if n % 100 == 0:
-        requests += [catalogue[(n // 100 * 24 + i) % 120] for i in range(24)]
+from itertools import cycle
 
-robot = hit_ratios(policies, requests, sizes)
-plots.hit_ratio(sizes, {"shoppers": shoppers, "shoppers and a robot": robot})
+def beside_a_robot(policy, size):
+    """The hit ratio of the shoppers' requests, while a robot reads page after page through the same cache."""
+    cache, hits = policy(size), 0
+    robot = cycle(product.product_id for product in shop.products)
+    for n, product_id in enumerate(views, start=1):
+        hits += cache.request(product_id)
+        if n % 10 == 0:
+            for _ in range(12):
+                cache.request(next(robot))
+    return hits / len(views)
+
+disturbed = {policy.__name__: [beside_a_robot(policy, size) for size in sizes] for policy in (LRU, LFU, FIFO, Random)}
+plots.hit_ratio(sizes, {"alone": shoppers, "beside a robot": disturbed})
 
 # %% [markdown]
-# All of them lose. LFU stays in front, because a page that was read once is the first to go; in the others the robot's
-# pages push out popular ones. *Optimal* knows the future. Nobody does, but it shows how much there is to win.
+# LRU: up to 12 keys it is no better than chance now, because the robot's 12 pages are the latest and push out everything
+# popular. LFU loses least, because a page that was read once is the first to go. *Optimal* knows the future. Nobody does, but it shows how much there is to win.
 #
 # In Redis you choose with `maxmemory-policy`: `allkeys-lru`, `allkeys-lfu`, `volatile-ttl` and others. It draws a
 # few keys by lot and evicts the worst of them, which comes close. Without a policy, a full Redis
@@ -944,13 +973,18 @@ r.zrange("category:tea:bestsellers", 0, 2, desc=True, withscores=True)
 weights = {f"category:{category}:bestsellers": score for category, score in likes}
 bought = {e.product_id for e in shop.events_of("u17") if e.event_type == "purchase"}
 
-r.zunionstore("user:u17:suggestions", weights)
-r.zrem("user:u17:suggestions", *bought)
-r.expire("user:u17:suggestions", 3600)
-[shop.product(p).name for p in r.zrange("user:u17:suggestions", 0, 2, desc=True)]
+with r.pipeline() as pipeline:
+    pipeline.zunionstore("user:u17:suggestions", weights)
+    if bought:     # ZREM without a member is an error
+        pipeline.zrem("user:u17:suggestions", *bought)
+    pipeline.expire("user:u17:suggestions", 3600)
+    pipeline.zrange("user:u17:suggestions", 0, 2, desc=True)
+    *_, best = pipeline.execute()
+
+[shop.product(product_id).name for product_id in best]
 
 # %% [markdown]
-# A **recommendation** in three commands. One is often told that a key-value store finds values by key only. That is true,
+# A **recommendation** in four commands and one round trip. One is often told that a key-value store finds values by key only. That is true,
 # and so you keep one more key for each question. "Who likes tea most?" is such a key:
 
 # %%
@@ -993,8 +1027,8 @@ change_product("p90", price_cents=1)
 price("p90"), product_of("p90")["price_cents"]
 
 # %% [markdown]
-# There is no TTL, and `change_product` does not know about this cache. Nor does another process. The next cell starts two
-# processes with the same program.
+# There is no TTL, and `change_product` does not reach this cache. Nor would it reach the copy in another process. The next
+# cell starts two processes with the same program.
 
 # %%
 from course.workers import processes
@@ -1033,7 +1067,8 @@ if has_cachetools := available("cachetools"):
     print(stock.cache_info())
 
 # %% [markdown]
-# Threads stampede as processes do. How many of eight threads compute the answer, and how many with a `condition`?
+# Threads stampede as processes do. How many of eight threads compute the answer? And how many with a `condition`, a lock
+# that lets the others wait until the answer is there?
 
 # %%
 from threading import Condition, Thread
@@ -1061,9 +1096,13 @@ if has_cachetools:
     print("cachetools with a condition:", calls_of_8_threads(cached({}, condition=Condition())))
 
 # %% [markdown]
+# All eight, with `lru_cache` and with cachetools: no thread waits for another's answer. With the condition one computes
+# and seven wait.
+
+# %% [markdown]
 # ## Sidebar: caches on disk
 #
-# **joblib** keeps results in files, also big NumPy arrays. Scientists use it, and one of them wondered in public whether
+# **joblib** keeps results in files, also big NumPy arrays. Scientists use it, and ask whether
 # several processes may write to it at once. You can find out: four processes call a slow function on the same cold key, and once more when it is warm.
 
 # %%
@@ -1087,8 +1126,8 @@ if has_joblib := available("joblib"):
     print("warm:", processes(4, start, "print(slow_square(12))"))
 
 # %% [markdown]
-# Every answer is right: joblib writes a file under another name and then renames it, so nobody reads half of
-# one. It is **multi-write safe**. It does not keep the others from computing the same thing: no protection from a stampede.
+# Every answer is right: the cache is **multi-write safe**. (joblib's source tells why: it writes a file under another name and
+# renames it when it is complete, so nobody reads half of one.) It does not keep the others from computing the same thing: no protection from a stampede.
 #
 # A large array need not be read into memory to be used: with `mmap_mode` the result is the file itself, mapped.
 
@@ -1149,7 +1188,7 @@ if has_dogpile := available("dogpile.cache"):
     print(calls_of_8_threads(region.cache_on_arguments()))
 
 # %% [markdown]
-# One call. `distributed_lock` keeps the lock in Redis, so it holds between processes too.
+# One call. `distributed_lock` keeps the lock in Redis, where other processes would find it as these threads did.
 #
 # dogpile.cache is older than `async`. What happens when the function that loads is a coroutine?
 
@@ -1207,8 +1246,8 @@ if has_dogpile:
 
 # %% [markdown]
 # Called in the loop, everything waits for one page. With `asyncio.to_thread` the loop goes on, at the price of a thread for
-# each load. That answers the old complaint that dogpile.cache does not go well with futures: it does not know them, and
-# one line gives it the thread that it needs. `redis.asyncio` needs none.
+# each load. That answers the old complaint that dogpile.cache does not go well with futures, the results still to come that `await`
+# waits for: it does not know them, and one line gives it the thread that it needs. `redis.asyncio` needs none.
 
 # %% [markdown]
 # ## Sidebar: Walrus
@@ -1333,7 +1372,7 @@ else:
     print("To measure this, install both programs: apt install redis-server memcached")
 
 # %% [markdown]
-# Through a bare socket the two servers hardly differ. Most of the difference is the work of the drivers, in Python: redis-py
+# Through a bare socket the two servers differ by a few microseconds. Most of the difference is the work of the drivers, in Python: redis-py
 # does more with each command. On a network the round trip is longer than all four bars. So choose
 # by what the store can do, and save round trips.
 
@@ -1374,6 +1413,8 @@ else:
 # **jitter**: a random part of a TTL, so that keys do not expire together.
 #
 # **lock**, **token**: a key that one client at a time can have; the value that proves whose it is.
+#
+# **multi-write safe**: several processes may write at once, and no reader ever sees a half of anything.
 #
 # **negative caching**: caching that there is nothing.
 #

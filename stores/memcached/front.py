@@ -39,6 +39,9 @@ class MemcachedSession(Session):
         reply = await self._upstream.call(request)
         return None if request.noreply else reply
 
+    def transient_error(self, request):
+        return b"SERVER_ERROR temporary failure\r\n"
+
     def protocol_error(self, error):
         return b""  # as memcached: it just closes
 

@@ -151,6 +151,29 @@ class Socket(AsyncFakeSocket):
         shown = "".join(f"'{word}' " for word in rest)[:128]
         return SimpleError(f"ERR unknown command '{name}', with args beginning with: {shown}")
 
+    # fakeredis cuts the end of these keys down to a whole second; Redis keeps the milliseconds.
+
+    def setex(self, key, seconds, value):
+        status = super().setex(key, seconds, value)
+        key.expireat = self._db.time + seconds
+        return status
+
+    def psetex(self, key, milliseconds, value):
+        status = super().psetex(key, milliseconds, value)
+        key.expireat = self._db.time + milliseconds / 1000
+        return status
+
+    def getex(self, key, *args):
+        value = super().getex(key, *args)
+        match [args[0].upper(), *args[1:]] if args else []:
+            case [b"EX", seconds]:
+                key.expireat = self._db.time + int(seconds)
+            case [b"PX", milliseconds]:
+                key.expireat = self._db.time + int(milliseconds) / 1000
+            case [b"PXAT", milliseconds]:
+                key.expireat = int(milliseconds) / 1000
+        return value
+
     def _get_server_runtime(self, server):
         # A script without end would hold Python's lock, and so the learner's whole kernel, for ever.
         runtime = super()._get_server_runtime(server)

@@ -42,9 +42,10 @@ from course.check import hint
 #
 # * Keys can be compared with `==` and given to `hash_key`. Nothing else is certain: they may be lists.
 # * `hash_key` may return the same number for different keys, and any whole number, also a negative one.
-# * The table starts with 8 buckets. Whenever a new key makes the load factor larger than 0.75, the number of buckets doubles: the seventh key makes it 16. It never shrinks.
+# * The table starts with 8 buckets. Whenever a new key makes the load factor (keys per bucket) larger than 0.75, the number of buckets doubles: the seventh key makes it 16. Replacing a value never doubles it, and a removed key no longer counts. The table never shrinks.
 # * With a `hash_key` that spreads its keys, a thousand lookups among a thousand keys compare keys at most three thousand times.
 # * `None` is a value like any other.
+# * How you keep the pairs is up to you: what the methods do is graded. Even a `dict` from `hash_key(key)` to pairs will do, with `capacity` counted as above.
 
 # %% [markdown] hints="hash_table"
 # - Start with the `HashTable` of the chapter, and look for what the task asks beyond it: errors for a missing key, `None` as a value, `len`.
@@ -134,7 +135,10 @@ with task("1.1"):
     table.put(["u17", "p3"], 3)
     check("a key that is put twice has its last value", got=outcome(lambda: table.get(["u17", "p3"])), want=3)
     check("and is counted once", got=len(table), want=1, cause="count a key only when it was not there before")
-    check("a key that is not there raises KeyError", got=outcome(lambda: table.get(["u17", "p4"])), want=raises(KeyError))
+    check("get raises KeyError for a key that is not there", got=outcome(lambda: table.get(["u17", "p4"])), want=raises(KeyError))
+    table.remove(["u17", "p3"])
+    check("after remove, get raises KeyError", got=outcome(lambda: table.get(["u17", "p3"])), want=raises(KeyError))
+    check("and the key is no longer counted", got=len(table), want=0)
 
     same = HashTable(hash_key=lambda key: 7)
     for number in range(1, 4):
@@ -163,7 +167,7 @@ with task("1.1"):
           got=outcome(lambda: (table.remove(["b"]), table.get(["a"]), table.get(["c"]), len(table))[1:]), want=("A", "C", 2),
           cause="take out one pair, not the bucket")
     check("a removed key is gone", got=outcome(lambda: table.get(["b"])), want=raises(KeyError))
-    check("removing it again raises KeyError", got=outcome(lambda: table.remove(["b"])), want=raises(KeyError))
+    check("remove raises KeyError for a key that is not there", got=outcome(lambda: table.remove(["b"])), want=raises(KeyError))
     check("and does not change the count", got=len(table), want=2)
     table.put(["b"], None)
     check("None is a value", got=outcome(lambda: (table.get(["b"]), len(table))), want=(None, 3),
@@ -207,12 +211,18 @@ with task("1.1"):
     for number in range(900):
         table.remove(Pair(number))
     check("the table does not shrink", got=(len(table), table.capacity), want=(100, 2048))
+    table = HashTable(hash_key=lambda key: key.number)
+    for number in range(50):
+        table.put(Pair(number), number)
+        table.remove(Pair(number))
+    check("keys that come and go do not double the buckets", got=(len(table), table.capacity), want=(0, 8),
+          cause="the load factor counts the keys that are there, not the places where a key has been")
 
 # %% [markdown] task="1.2" name="ttl_store" minutes=15
 # ### Keys that expire
 #
 # The shop keeps sessions for half an hour, and flash-sale prices for a minute. You cannot wait that long in a test, so the store is given its clock:
-# a function that returns the time in seconds. It never runs backwards.
+# a function that returns the time in seconds. It never runs backwards, and stands still while one of your methods runs.
 #
 # Write the class `TTLStore(clock)`.
 #
@@ -235,8 +245,8 @@ with task("1.1"):
 #
 # * One millisecond before its deadline a key is there, one millisecond after it is not. The moment itself is not tested.
 # * Every `set` starts afresh: without `ttl` an earlier deadline is cleared, with `ttl` it is replaced.
-# * `get` of an expired key also removes it from memory. That is lazy expiry.
-# * A `ttl` that is not greater than zero raises `ValueError`, and the store stays as it was.
+# * `get` and `delete` of an expired key also remove it from memory. That is lazy expiry. Whether `ttl` does so too, you decide.
+# * A `ttl` is a whole or decimal number (never NaN). One that is not greater than zero raises `ValueError`, and the store stays as it was, deadlines too.
 # * `0`, `""` and other false values are values.
 
 # %% [markdown] hints="ttl_store"
@@ -332,6 +342,13 @@ with task("1.2"):
     check("and get has removed it", got=len(store), want=1, cause="an expired key that somebody asks for is removed")
     check("a key without TTL stays", got=(store.get("theme:u17"), store.ttl("theme:u17")), want=("dark", -1))
     check("a key that is not there has TTL -2", got=store.ttl("session:42"), want=-2)
+    store.set("theme:u17", "light", ttl=60)
+    check("a second set replaces the value and the TTL", got=(store.get("theme:u17"), store.ttl("theme:u17")), want=("light", close_to(60, 1e-6)))
+    check("delete says that the key was there", got=store.delete("theme:u17"), want=True)
+    store.set("price:p3", 900, ttl=60)
+    now[0] = 1960.002
+    check("sweep removes the one expired key", got=(outcome(store.sweep), len(store)), want=(1, 0),
+          cause="the sweep counts only what it removes: get has removed session:42, and delete theme:u17")
 
 # %% hidden="ttl_store" points=2 topic="a key that is set again, TTLs that are not greater than zero, false values"
 with task("1.2"):
@@ -349,10 +366,11 @@ with task("1.2"):
     check("set with ttl replaces the deadline", got=store.get("offer:p5"), want="2 for 1")
     now[0] = 90.001
     check("and the new deadline counts", got=store.get("offer:p5"), want=None)
-    for ttl in (0, -5):
-        check(f"a ttl of {ttl} raises ValueError", got=outcome(lambda ttl=ttl: store.set("offer:p3", "free", ttl=ttl)), want=raises(ValueError))
-    check("and leaves the store as it was", got=(store.get("offer:p3"), store.ttl("offer:p3")), want=("5 % off", -1),
-          cause="check the ttl before you change anything")
+    store.set("offer:p8", "free gift", ttl=60)
+    for key, ttl in (("offer:p3", 0), ("offer:p3", -5), ("offer:p8", 0)):
+        check(f"a ttl of {ttl} raises ValueError", got=outcome(lambda key=key, ttl=ttl: store.set(key, "free", ttl=ttl)), want=raises(ValueError))
+    check("and leaves the store as it was", got=[(store.get(key), store.ttl(key)) for key in ("offer:p3", "offer:p8")],
+          want=[("5 % off", -1), ("free gift", close_to(60, 1e-6))], cause="check the ttl before you change anything, deadlines too")
     for number, value in enumerate((0, "", False, [])):
         store.set(f"false:{number}", value)
     check("false values are values", got=[(store.get(f"false:{n}"), store.ttl(f"false:{n}")) for n in range(4)],
@@ -383,13 +401,19 @@ with task("1.2"):
     store.set("session:8", "u51")
     now[0] = 1000.0
     check("a deleted key leaves no deadline behind", got=store.get("session:8"), want="u51")
+    check("sweep removes what else has expired", got=outcome(store.sweep), want=4,
+          cause="keys 2, 7, 9 and 10 have expired; 8 was deleted and set again, without a ttl")
+    store.set("session:9", "u17", ttl=10)
+    now[0] = 1010.001
+    check("an expired key that get has removed is not counted by sweep", got=(store.get("session:9"), outcome(store.sweep)), want=(None, 0),
+          cause="get removed the value and left its deadline behind")
 
 # %% [markdown] task="1.3" name="durable_store" minutes=25
 # ### A store that survives a crash
 #
 # The shop's carts must outlive the program. Every change goes to a log before it goes to memory.
 #
-# Write the class `DurableStore(path)`. `path` is a `pathlib.Path`; the file need not exist yet. Keys are text, values are anything that JSON can write.
+# Write the class `DurableStore(path)`. `path` is a `pathlib.Path`; the file need not exist yet. Keys are text, values are anything that JSON can write, also `None`. Nobody changes a list or dictionary after handing it to `set`.
 #
 # | | |
 # |---|---|
@@ -399,7 +423,7 @@ with task("1.2"):
 # | `delete(key)` | logs and removes the key and returns `True`; returns `False`, and logs nothing, if it is not there |
 # | `compact()` | replaces the log by one with a single record for each key that is there |
 #
-# A record is one line of UTF-8 that ends with `\n`: a JSON list `["set", key, value]` or `["delete", key]`.
+# A record is one line of UTF-8, which ends with `\n` and nothing else: a JSON list `["set", key, value]` or `["delete", key]`. Letters may be escaped (`\u00e1`) or not (`á`): you read both, and write which you like.
 #
 # ```python
 # store = DurableStore(path)
@@ -415,12 +439,12 @@ with task("1.2"):
 #
 # * When `set` or `delete` returns, the whole record is in the file, where another program can read it.
 # * The power may fail at any byte. A record counts once its `\n` is written; a **torn** record after the last `\n` does not. Recovery cuts it off in the file too, so that the next record starts on a line of its own.
-# * A line before that which is no record (it is not JSON, or neither of the two forms) means that the file is damaged: `DurableStore(path)` raises `ValueError` and does not change the file.
-# * `compact()` writes the new log to another file in the same folder and swaps it in with `os.replace`. Call it by that name: the check cuts the power at that call, and then the old log must still hold everything.
+# * A line before that which is no record means that the file is damaged: it is empty, not UTF-8, not JSON, or neither of the two forms (whether a key that is no text is damage, you decide). Then `DurableStore(path)` raises `ValueError` and does not change the file, not even a torn record at its end.
+# * `compact()` writes the new log to another file in the same folder and swaps it in by a call that is spelled `os.replace(...)`, because the check cuts the power at that call. Then the old log must still hold everything. The other file may be left behind: the next store at that path, and its `compact()`, must not mind.
 # * After `compact()` the store goes on working: later changes are in the log too.
 
 # %% [markdown] hints="durable_store"
-# - Recovery has three steps: read the bytes, cut them off after the last `\n`, replay the lines. `bytes.rfind(b"\n") + 1` is the length of what counts, also when there is no `\n` at all.
+# - Recovery has three steps: read the bytes, replay the lines up to the last `\n`, and only then cut off what follows it. `bytes.rfind(b"\n") + 1` is the length of what counts, also when there is no `\n` at all. Split the bytes, not the text: `str.splitlines` also cuts at other characters.
 # - The simplest way to write is also safe here: open the file with `"a"` for each record, and let `with` close it. Then nothing waits in a buffer, and after `compact()` you cannot write to the old file by mistake.
 # - Replay everything before you truncate: a damaged file must stay as it is. `json.loads` raises `json.JSONDecodeError`, which is a `ValueError` already; for JSON that is neither form, raise one yourself. A `match` statement says it well: `case ["set", str(key), value]`.
 # - For `compact()`, write to `path.with_suffix(".new")`, close that file, then call `os.replace(new, path)`.
@@ -522,7 +546,11 @@ with task("1.3"), tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as fol
     with path.open("ab") as log:
         log.write(b'["set", "cart:u4')
     check("a torn last record does not stop recovery", got=outcome(lambda: DurableStore(path).get("cart:u17")), want=["p3", "p88"],
-          cause="cut off what follows the last newline before you replay")
+          cause="replay no further than the last newline")
+    store = DurableStore(path)
+    store.compact()
+    check("compact leaves one record for the one key that is there", got=path.read_bytes().count(b"\n"), want=1)
+    check("and after a restart it has its value", got=outcome(lambda: DurableStore(path).get("cart:u17")), want=["p3", "p88"])
 
 # %% hidden="durable_store" points=2 topic="the power fails at every byte of the log, and work goes on"
 with task("1.3"), tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
@@ -569,25 +597,35 @@ with task("1.3"), tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as fol
     store = DurableStore(path)
     store.compact()
     check("the compacted log has one record for each key", got=len(path.read_bytes().splitlines()), want=2,
-          cause="only the latest value of each key that is there; a deleted key needs no tombstone in the new log")
+          cause="only the latest value of each key that is there, and no tombstones; a file that a power cut left behind is written anew, not continued")
     store.set("views:p9", 9)
     store.delete("views:p0")
     check("changes after compaction are in the log",
           got=outcome(lambda: [DurableStore(path).get(f"views:p{n}") for n in (0, 2, 9)]), want=[None, 29, 9],
           cause="a file opened before os.replace is the old file: open the log again")
 
-# %% hidden="durable_store" points=1 topic="a damaged log is refused and left alone, and a missing key logs nothing"
+# %% hidden="durable_store" points=1 topic="a damaged log is refused and left alone, a good one is not; deleting a missing key, or one whose value is None"
+import json
+
 with task("1.3"), tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
     path = Path(folder) / "shop.log"
-    for damage in (b'["set", "cart:u1', b'{"set": 1}', b'["move", "a", "b"]', b'["set", "a"]', b""):
+    for damage in (b'["set", "cart:u1', b'{"set": 1}', b'["move", "a", "b"]', b'["set", "a"]', b'["set", "\xff", 2]', b""):
         log = b'["set", "a", 1]\n' + damage + b'\n["set", "b", 2]\n["se'
         path.write_bytes(log)
         check(f"the line {damage!r} in the middle raises ValueError", got=outcome(lambda: DurableStore(path)), want=raises(ValueError),
               cause="no power cut leaves such a line; to skip it would lose data in silence")
         check("and the file stays as it was", got=path.read_bytes(), want=log, cause="replay first, and cut the torn end off only then")
+    odd = "ring\r\ntwice \u2028 \x85 Málaga"
+    for escaped in (True, False):
+        path.write_bytes(json.dumps(["set", "note:u1", odd], ensure_ascii=escaped).encode() + b"\n")
+        check("a value may hold any character", got=outcome(lambda: DurableStore(path).get("note:u1")), want=odd,
+              cause="only \\n ends a record, and str.splitlines also cuts at other characters: split the bytes")
     path.unlink()
     store = DurableStore(path)
     check("deleting what is not there logs nothing", got=(store.delete("a"), path.exists() and path.read_bytes() or b""), want=(False, b""))
+    store.set("a", None)
+    check("a key whose value is None can be deleted", got=(store.delete("a"), store.delete("a")), want=(True, False),
+          cause="ask whether the key is there, not whether its value is None")
 
 # %% [markdown] task="1.4" name="resp_parser" minutes=25
 # ### Read replies from a stream
@@ -616,7 +654,8 @@ with task("1.3"), tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as fol
 #
 # * A piece may end anywhere, also between `\r` and `\n`, and may be empty.
 # * Bytes of a `$` reply may be anything, also `\r\n`. `$0\r\n\r\n` is `b""` and `*0\r\n` is `[]`; neither is `None`.
-# * Bytes that no server would send raise `ValueError`: an unknown first byte, a length or number that is not a whole number, a length below -1, a `$` reply that does not end with `\r\n` where it should. The parser is not used again after that.
+# * Text is UTF-8. A whole number is digits, after a `-` or not; whether you also take what else `int` accepts, such as `+1` or `1_0`, you decide. Lists are at most 100 deep. Speed is not graded.
+# * Bytes that no server would send raise `ValueError`: an unknown first byte, a length or number that is not a whole number, a length below -1, a `$` reply that does not end with `\r\n` where it should. `feed` raises at the latest when the line, or the `$` reply, is complete; good replies before it may be lost. The parser is not used again after that.
 #
 # `ReplyError` is defined in the next cell.
 
@@ -702,21 +741,23 @@ class Parser:
 # %% check="resp_parser" points=2
 with task("1.4"):
     parser = Parser()
-    check("one complete reply, and the rest is kept", got=parser.feed(b"+OK\r\n$8\r\ncart"), want=["OK"])
-    check("the rest is completed", got=parser.feed(b":u17\r\n:4"), want=[b"cart:u17"],
-          cause="keep the bytes of an incomplete reply; the value of a $ reply is bytes, not text")
-    check("a number that came in two pieces", got=parser.feed(b"1\r\n*2\r\n:1\r\n"), want=[41],
-          cause="a line is complete with its \\r\\n and not before; a list is complete with its last item")
-    check("a list with a nil", got=parser.feed(b"$-1\r\n"), want=[[1, None]], cause="a length of -1 means None, and no bytes follow")
-    check("an empty piece", got=parser.feed(b""), want=[])
-    errors = [(type(reply).__name__, str(reply)) for reply in parser.feed(b"-ERR no such key\r\n")]
-    check("an error is returned as a ReplyError", got=errors, want=[("ReplyError", "ERR no such key")])
-    check("nil is None, an empty value is not", got=parser.feed(b"$-1\r\n$0\r\n\r\n"), want=[None, b""])
+    for what, chunk, want, cause in (
+        ("one complete reply, and the rest is kept", b"+OK\r\n$8\r\ncart", ["OK"], ""),
+        ("the rest is completed", b":u17\r\n:4", [b"cart:u17"], "keep the bytes of an incomplete reply; the value of a $ reply is bytes, not text"),
+        ("a number that came in two pieces", b"1\r\n*2\r\n:1\r\n", [41],
+         "a line is complete with its \\r\\n and not before; a list is complete with its last item"),
+        ("a list with a nil", b"$-1\r\n", [[1, None]], "a length of -1 means None, and no bytes follow"),
+        ("an empty piece", b"", [], ""),
+        ("nil is None, an empty value is not", b"$-1\r\n$0\r\n\r\n", [None, b""], ""),
+    ):
+        check(f"{what}: feed({chunk!r})", got=outcome(lambda chunk=chunk: parser.feed(chunk)), want=want, cause=cause)
+    errors = outcome(lambda: [(type(reply).__name__, str(reply)) for reply in parser.feed(b"-ERR no such key\r\n")])
+    check("an error is returned as a ReplyError", got=errors, want=[("ReplyError", "ERR no such key")], cause="return it, do not raise it")
 
 # %% hidden="resp_parser" points=2 topic="the same stream, cut at every byte"
 with task("1.4"):
-    stream = b"+OK\r\n:-7\r\n$12\r\nring\r\n\r\ntwic\r\n*3\r\n$2\r\np3\r\n*2\r\n:1\r\n$-1\r\n+x\r\n$0\r\n\r\n*0\r\n*-1\r\n"
-    want = ["OK", -7, b"ring\r\n\r\ntwic", [b"p3", [1, None], "x"], b"", [], None]
+    stream = b"+OK\r\n:-7\r\n$12\r\nring\r\n\r\ntwic\r\n*3\r\n$2\r\np3\r\n*2\r\n:1\r\n$-1\r\n+M\xc3\xa1laga\r\n$0\r\n\r\n*0\r\n*-1\r\n"
+    want = ["OK", -7, b"ring\r\n\r\ntwic", [b"p3", [1, None], "Málaga"], b"", [], None]
     check("the stream in one piece", got=outcome(lambda: Parser().feed(stream)), want=want,
           cause="compare with the table of the task, kind by kind; the bytes of a $ reply may contain a line end")
     for cut in range(1, len(stream)):
@@ -729,7 +770,7 @@ with task("1.4"):
                   cause="whatever is not complete must stay in the buffer, from the start of its reply")
     check("the stream can be cut after any byte", got=cut, want=len(stream) - 1)
     parser = Parser()
-    single = [reply for place in range(len(stream)) for reply in parser.feed(stream[place:place + 1])]
+    single = outcome(lambda: [reply for place in range(len(stream)) for reply in parser.feed(stream[place:place + 1])])
     check("the stream, byte by byte", got=single, want=want, cause="keep what is not complete for the next call")
 
 # %% hidden="resp_parser" points=1 topic="values that look like the protocol, and deep lists"
@@ -739,6 +780,8 @@ with task("1.4"):
     check("bytes come back as they were", got=outcome(lambda: Parser().feed(stream)), want=tricky,
           cause="take as many bytes as the length says, and do not search for their end or decode them")
     check("lists in lists in lists", got=outcome(lambda: Parser().feed(b"*2\r\n*1\r\n*2\r\n*0\r\n$-1\r\n*-1\r\n")), want=[[[[[], None]], None]])
+    check("a list that ends with an empty list", got=outcome(lambda: Parser().feed(b"*2\r\n:1\r\n*0\r\n:2\r\n")), want=[[1, []], 2],
+          cause="an empty list is an item like any other, and may be the last one")
 
     def described(reply):
         if isinstance(reply, list):
@@ -775,10 +818,11 @@ with task("1.4"):
 #
 # * `incr` is **atomic**. Eight threads that count one view each leave 8 in the store, wherever one of them is held up.
 # * Each call returns the number that this call produced. Eight calls return 1 to 8, each number once.
-# * A value that is not a whole number raises `ValueError`, changes nothing, and does not lock the others out.
+# * A value that is not a whole number, such as `"sunny"` or `"4.5"`, raises `ValueError`, changes nothing, and does not lock the others out. Whether `" 41 "` is one, you decide.
 # * `by` may be negative.
 #
-# The checks hold one thread up before each line of your code in turn, let the other seven run, and look at the result. So a counter without a lock fails every time, not now and then.
+# The checks hold one thread up before each line of your code in turn, let the other seven run, and look at the result. At grading they also hold up a second one, just before it writes.
+# So a counter without a lock, or with two locks for one key, fails every time, not now and then.
 
 # %% [markdown] hints="atomic_incr"
 # - `threading.Lock()` makes a lock. `with lock:` lets one thread at a time into the block below it, and unlocks also when an error is raised inside.
@@ -827,14 +871,16 @@ with task("1.5"):
     check("eight threads count eight views, wherever one is held up", got=min(totals), want="8",
           cause=lambda total: f"one thread was held up between its read and its write, and overwrote the others: {total} of 8 views are left")
 
-# %% hidden="atomic_incr" points=1 topic="the numbers that eight threads get back"
+# %% hidden="atomic_incr" points=1 topic="the numbers that eight threads get back, also when two of them are held up"
+from itertools import chain
+
 with task("1.5"):
     def eight_views():
         data = watch({})
         counters = Counters(data)
         return data, [lambda: counters.incr("views:p7")] * 8
 
-    for _, results in explore(eight_views):
+    for _, results in chain(explore(eight_views), explore(eight_views, hold_second=True)):
         numbers = sorted(results, key=repr)
         if numbers != list(range(1, 9)):
             break
@@ -870,3 +916,6 @@ with task("1.5"):
           cause="the lock was taken and not given back when int() failed; `with lock:` gives it back always")
     check("a value that is not a number raises ValueError", got=results[0], want=raises(ValueError))
     check("and nothing is changed", got=dict(data), want={"weather": "sunny", "views:p7": "3"})
+    data = {"price:p3": "4.5"}
+    check("4.5 is not a whole number", got=outcome(lambda: Counters(data).incr("price:p3")), want=raises(ValueError))
+    check("and stays as it was", got=data, want={"price:p3": "4.5"})

@@ -19,7 +19,7 @@
 import json
 import random
 import secrets
-from datetime import datetime
+from datetime import UTC, datetime
 from time import monotonic, sleep
 
 import redis
@@ -57,16 +57,19 @@ server
 # * A session is a hash `session:<token>` with the fields `user` and `device`. The tokens of a user are in the set `user:<user_id>:sessions`.
 # * A token has at least 16 characters and comes from the module `secrets`, so that nobody can guess it.
 # * No key is ever without a TTL, also if the program is killed between two commands. So what belongs together goes into one transaction. `log_in` takes one round trip, `read` and `remember` at most two.
-# * The set lives at least as long as each session of the user that is still in use, and it too is gone when the user has been away for half an hour.
+# * The set lives as long as the last session of the user that is still in use, give or take a second. So it too is gone when the user has been away for half an hour.
+#   (If the program is killed between two round trips, the set may end too early. The next request of the session may put that right, but no check looks at it.)
 # * The set may still name sessions that have ended. They do not count in `log_out_everywhere`.
-# * The requests of one session come one after the other; you need not think of two at the same time.
+# * A session may run out between two round trips of `remember`. Then too nothing is written, or the session with all its fields lives on.
+# * Somebody may log in while `log_out_everywhere` runs. The new session has ended afterwards, or it is alive and in the set.
+# * You need not think of any other two calls at the same time.
 
 # %% [markdown] hints="sessions"
 # - Start with `log_in` and `remember` of the chapter. Which keys does each of the five functions read, and which TTLs must it start again?
 # - `r.pipeline()` is a transaction: collect `hset`, `sadd` and two `expire` in it, and run `execute()` once. Its result is a list with one answer for each command.
 # - `expire` answers whether the key was there, so a pipeline with `expire(session)` and `hgetall(session)` both tells and slides. An `hgetall` of a key that is not there gives `{}`.
-# - The set must slide with every session: the session itself knows its user, so after the first round trip you can start the TTL of `user:<user_id>:sessions` in the second.
-# - `r.delete(*keys)` answers how many of the keys were there: that is the count for `log_out_everywhere`. Without any key it is an error, so treat an empty set first.
+# - The set must slide with every session: the session itself knows its user, so after the first round trip you can start the TTL of `user:<user_id>:sessions` in the second. An `sadd` before it, in one transaction, puts the session back should the set have gone.
+# - `r.delete(*keys)` answers how many of the keys were there: that is the count for `log_out_everywhere`. Without any key it is an error, so treat an empty set first. Take out of the set the tokens that you have read (`srem`), and no others.
 
 # %% answer="sessions"
 SESSION_SECONDS = 1800
@@ -79,8 +82,7 @@ def log_in(r, user_id, device):
     with r.pipeline() as pipeline:
         pipeline.hset(f"session:{token}", mapping={"user": user_id, "device": device})
         pipeline.expire(f"session:{token}", SESSION_SECONDS)
-        pipeline.sadd(f"user:{user_id}:sessions", token)
-        pipeline.expire(f"user:{user_id}:sessions", SESSION_SECONDS)
+        _slide_index(pipeline, user_id, token)
         pipeline.execute()
     return token
     ### END SOLUTION
@@ -95,7 +97,9 @@ def read(r, token):
         alive, session = pipeline.execute()
     if not alive:
         return None
-    r.expire(f"user:{session['user']}:sessions", SESSION_SECONDS)
+    with r.pipeline() as pipeline:
+        _slide_index(pipeline, session["user"], token)
+        pipeline.execute()
     return session
     ### END SOLUTION
 
@@ -118,7 +122,7 @@ def remember(r, token, field, value):
         return False
     with r.pipeline() as pipeline:
         pipeline.hset(f"session:{token}", field, value)
-        pipeline.expire(f"user:{user_id}:sessions", SESSION_SECONDS)
+        _slide_index(pipeline, user_id, token)
         pipeline.execute()
     return True
     ### END SOLUTION
@@ -128,14 +132,20 @@ def log_out_everywhere(r, user_id):
     """End all sessions of the user; return how many were alive."""
     ### BEGIN SOLUTION
     index = f"user:{user_id}:sessions"
-    keys = [f"session:{token}" for token in r.smembers(index)]
-    if not keys:
+    tokens = r.smembers(index)
+    if not tokens:
         return 0
     with r.pipeline() as pipeline:
-        pipeline.delete(*keys)
-        pipeline.delete(index)
+        pipeline.delete(*[f"session:{token}" for token in tokens])
+        pipeline.srem(index, *tokens)     # not DEL: the set may have a new token by now
         ended, _ = pipeline.execute()
     return ended
+
+
+def _slide_index(pipeline, user_id, token):
+    """Let the user's set name this session, and start the TTL of the set again."""
+    pipeline.sadd(f"user:{user_id}:sessions", token)
+    pipeline.expire(f"user:{user_id}:sessions", SESSION_SECONDS)
     ### END SOLUTION
 
 # %% check="sessions" points=2
@@ -174,7 +184,8 @@ with task("2.1"):
     tokens = [log_in(r, "u17", device) for device in ("phone", "laptop")]
     other = log_in(r, "u18", "phone")
     check("two sessions end at once", got=log_out_everywhere(r, "u17"), want=2)
-    check("neither can be read any more", got=[read(r, token) for token in tokens], want=[None, None])
+    check("neither can be read any more", got=[read(r, token) for token in tokens], want=[None, None],
+          cause="an empty dict is not None: HGETALL of a key that is not there gives {}")
     check("another user stays logged in", got=read(r, other), want={"user": "u18", "device": "phone"})
     check("a user without sessions has 0 to end", got=outcome(lambda: log_out_everywhere(r, "u99")), want=0,
           cause="DEL without any key is an error")
@@ -182,6 +193,7 @@ with task("2.1"):
 # %% hidden="sessions" points=1 topic="the end of a session, to the millisecond, and what comes after it"
 import redis
 import stores
+from course.crowd import race
 
 with task("2.1"):
     server = stores.start("redis")
@@ -195,7 +207,8 @@ with task("2.1"):
         check("peeking leaves the TTL as it is", got=r.pttl(f"session:{token}"), want=between(0, 1),
               cause="peek must not call EXPIRE, nor read()")
         server.clock.advance(0.002)
-        check("a session is gone 1 ms after its end", got=[peek(r, token), read(r, token)], want=[None, None])
+        check("a session is gone 1 ms after its end", got=[peek(r, token), read(r, token)], want=[None, None],
+              cause="an empty dict is not None: HGETALL of a key that is not there gives {}")
         check("nothing is remembered in a session that has ended", got=remember(r, token, "cart", "p1"), want=False)
         check("remember does not bring a session back to life", got=r.exists(f"session:{token}"), want=0,
               cause="HSET makes the key if it is not there; ask first whether the session is alive")
@@ -205,9 +218,16 @@ with task("2.1"):
         remember(r, token, "cart", "p2")
         check("remembering starts the TTL again", got=r.ttl(f"session:{token}"), want=1800)
 
-# %% hidden="sessions" points=1 topic="no key without a TTL, round trips, and a set that lives as long as its sessions"
+        server.clock.advance(1799)
+        race([lambda r: remember(r, token, "cart", "p3"), lambda r: r.ping() and server.clock.advance(2)], server, order="AB")
+        check("a session that runs out during remember is not left without its user",
+              got=r.hgetall(f"session:{token}"), want=one_of({}, {"user": "u204", "device": "tablet", "cart": "p3"}),
+              cause="HSET makes the key again; start the TTL first, or look and write in one step")
+
+# %% hidden="sessions" points=1 topic="no key without a TTL, round trips, and a set that names the sessions in use"
 import redis
 import stores
+from course.crowd import race
 
 with task("2.1"):
     server = stores.start("redis")
@@ -226,19 +246,33 @@ with task("2.1"):
 
     server.clock.advance(1000)
     new = log_in(r, "u31", "laptop")
-    for _ in range(6):
+    for _ in range(3):
+        server.clock.advance(1000)
+        remember(r, new, "cart", "p9")
+    left = r.ttl("user:u31:sessions")
+    for _ in range(3):
         server.clock.advance(1000)
         with server.record() as log:
             read(r, new)
     check("read takes at most two round trips", got=log.round_trips, want=between(1, 2))
     check("every key has a TTL", got=[key for key in r.scan_iter() if r.ttl(key) == -1], want=[])
+    check("after remember the set lives as long as the session", got=left, want=between(1795, 1801),
+          cause="the set must slide with its sessions, in remember too")
     check("a session in use can still be ended after hours", got=log_out_everywhere(r, "u31"), want=1,
           cause="the set must slide with its sessions; and sessions that have ended do not count")
     check("a session that was ended cannot be read", got=peek(r, new), want=None)
 
     log_in(r, "u32", "phone")
-    server.clock.advance(1801)
+    server.clock.advance(1802)
     check("half an hour after the last request nothing is left", got=r.keys("*u32*"), want=[])
+
+    for step in range(1, 5):       # the new session comes after 1, 2, 3, 4 commands
+        server.reset()
+        log_in(r, "u33", "phone")
+        race([lambda r: log_out_everywhere(r, "u33"), lambda r: log_in(r, "u33", "thief")], server, order="A" * step + "B")
+        log_out_everywhere(r, "u33")
+        check("who logs in while all sessions end can be logged out next", got=r.keys("session:*"), want=[],
+              cause="take the tokens that you ended out of the set; deleting the set forgets a new one too")
 
 # %% hidden="sessions" points=1 topic="tokens that nobody can guess"
 import random
@@ -266,7 +300,7 @@ with task("2.1"):
 # and one that changes the database without leaving an old answer behind.
 #
 # `cached(r, key, load, ttl=3600, none_ttl=30)` returns the answer kept under `key`. On a miss it calls `load()`, once and without arguments, keeps the answer for `ttl`
-# seconds and returns it.
+# seconds and returns it. Both TTLs are whole seconds.
 #
 # `update(r, key, change)` calls `change()`, which changes the database, and returns its result. When `update` returns, the cache holds no answer under `key`
 # that was kept there before or during the change.
@@ -276,11 +310,12 @@ with task("2.1"):
 # # → {"product": "p90", "at": datetime(2026, 6, 27, 18, 14, tzinfo=UTC)}, also when it comes from the cache
 # ```
 #
-# * An answer is any JSON value: dict with text keys, list, text, number, bool, `None`. Datetimes may stand in it at any depth. A hit returns the same value, of the same type, as the miss before.
+# * An answer is any JSON value: dict with text keys, list, text, number, bool, `None`. No key of a dict starts with `$`, so you may use that as a mark.
+# * Datetimes may stand in an answer at any depth. A hit returns the same value, of the same type, as the miss before; a datetime comes back with the same date, time (to the microsecond) and offset from UTC, or without one if it had none.
 # * `""`, `0`, `False` and `[]` are answers, kept like all others.
 # * `None` is an answer too: nobody has that id. It is kept for `none_ttl` seconds.
 # * A hit takes one round trip, a miss two. There is no moment at which the key is without a TTL.
-# * If `load()` or `change()` raises, the error reaches the caller. After a failed `load()` nothing is kept.
+# * If `load()` or `change()` raises, the error reaches the caller. After a failed `load()` nothing is kept. Whether a failed `change()` makes the cache forget `key` is up to you.
 # * `change()` may take a while, and other readers call `cached` meanwhile.
 
 # %% [markdown] hints="cached"
@@ -359,7 +394,8 @@ with task("2.2"):
     last = {"product": "p90", "at": datetime(2026, 6, 27, 18, 14, 6, 366000, tzinfo=UTC)}
     check("a miss returns the datetime", got=outcome(lambda: cached(r, "user:u17:last", lambda: last)), want=last)
     check("a hit returns the datetime too", got=outcome(lambda: cached(r, "user:u17:last", lambda: "loaded again")), want=last,
-          cause="what goes in as a datetime must not come out as text")
+          cause=lambda got: "what goes in as a datetime must not come out as text" if "datetime.datetime" not in repr(got)
+          else "it is a datetime, but not the same one: compare every part, down to the microseconds")
 
 # %% hidden="cached" points=1 topic="datetimes at any depth and in any zone, and values that look alike"
 from datetime import UTC, datetime, timedelta, timezone
@@ -381,6 +417,11 @@ with task("2.2"):
     check("datetimes deep inside come back", got=outcome(lambda: miss_and_hit(deep)), want=[deep, deep],
           cause="default= and object_hook= see every level; a loop over the top level does not")
     check("a datetime alone comes back", got=outcome(lambda: miss_and_hit(noon)), want=[noon, noon])
+    check("the offset from UTC comes back", got=[str(at) for at in miss_and_hit(noon)], want=[str(noon)] * 2,
+          cause="the same moment in UTC is another time of day; isoformat() keeps the offset")
+    naive = datetime(2026, 6, 19, 12)
+    check("a datetime without an offset comes back without one", got=outcome(lambda: miss_and_hit(naive)), want=[naive, naive],
+          cause="nobody said that it is UTC; isoformat() adds nothing")
     check("text that looks like a date stays text", got=miss_and_hit("2026-06-19T12:00:00+00:00"),
           want=["2026-06-19T12:00:00+00:00"] * 2, cause="mark what was a datetime instead of guessing by its looks")
     for answer in ([], False, True, 1, 1.5, "null", "None", {}):
@@ -459,7 +500,7 @@ with task("2.2"):
 # The page of the sale's product expires while hundreds of people read it. Each finds a miss, and the database gets hundreds of queries at once: a stampede.
 #
 # Write `load_once(r, key, load, ttl, wait=5.0)`. It returns the value kept under `key`. On a miss, **one** of all concurrent readers calls `load()`, keeps the result for `ttl`
-# seconds and returns it; the others wait for that value.
+# seconds (a whole number) and returns it; the others wait for that value.
 #
 # ```python
 # load_once(r, "product:7", load=lambda: {"price_cents": 900}, ttl=60)   # → {"price_cents": 900}
@@ -467,13 +508,13 @@ with task("2.2"):
 #
 # * Values are JSON. `None` is a value and is kept like any other.
 # * The lock is the key `lock:<key>`. It expires after 10 seconds, in case its owner dies, and it is released as soon as its owner is done.
-# * A reader releases only its own lock. Its load may take longer than 10 seconds, and the lock may be someone else's by then. It may change hands at any moment, also between two commands.
+# * A reader releases only its own lock. Its load may take longer than 10 seconds, and the lock may be someone else's by then. It may change hands at any moment, also between two commands. A reader that has lost its lock returns what it loaded all the same; whether it also keeps it is up to you.
 # * If `load()` raises, the error reaches its caller, nothing is kept, and the next reader may load at once.
 # * A reader may miss first and get the lock only after another reader has loaded and released it. It finds the value then, and does not load again.
-# * A reader waits at most `wait` seconds, then raises `TimeoutError`. While it waits it looks again about every 10 ms. The time of its own `load()` does not count.
+# * A reader waits at most `wait` seconds, then raises `TimeoutError`, however long each look takes. While it waits it looks for the value and for the lock about every 10 ms. A reader that loads itself never raises `TimeoutError`, however long its load takes.
 
 # %% [markdown] hints="load_once"
-# - Take the last `load_once` of the chapter. Two gaps are left: it waits without end, and it loads without looking once more after it has got the lock.
+# - Take the last `load_once` of the chapter. Two gaps are left: it waits for as long as somebody holds the lock, and it loads without looking once more after it has got the lock.
 # - Waiting ends by the reader's own clock: `deadline = monotonic() + wait` before the loop, and a look at it before each `sleep(0.01)`.
 # - After `r.set(f"lock:{key}", token, nx=True, ex=10)` has succeeded, `r.get(key)` again. If the value is there now, release the lock and return it. `try … finally` releases in every case.
 # - Release with a Lua script, in one step: `if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end`. `r.eval(script, 1, f"lock:{key}", token)` runs it. `GET` and `DEL` as two commands leave a moment in between.
@@ -514,7 +555,7 @@ RELEASE = """
 # %% check="load_once" points=2
 import redis
 import stores
-from course.crowd import readers
+from course.crowd import Stuck, readers
 
 with task("2.3"):
     server = stores.start("redis")
@@ -523,17 +564,24 @@ with task("2.3"):
 
     with readers(20, server) as crowd:
         load = crowd.slow(lambda: {"price_cents": 900})
-        pages = crowd.run(lambda r: load_once(r, "product:7", load, ttl=60))
-    check("20 readers get the page", got=pages, want=[{"price_cents": 900}] * 20)
+        pages = outcome(lambda: crowd.run(lambda r: load_once(r, "product:7", load, ttl=60)))
+    check("20 readers get the page", got=pages, want=[{"price_cents": 900}] * 20,
+          cause=lambda got: "your readers wait without end; do they find a value under the key?" if isinstance(got, Stuck) else "")
     check("20 readers of a cold key load it once", got=load.calls, want=1,
           cause="each reader that misses loads; only the one that wins the lock may")
     check("the page is kept for 60 seconds", got=r.ttl("product:7"), want=between(59, 60))
-    check("the lock is released", got=r.exists("lock:product:7"), want=0)
+    check("the lock is released", got=r.exists("lock:product:7"), want=0, cause="who has loaded must delete the lock, and at once")
 
     with readers(5, server) as crowd:
         load = crowd.slow(lambda: None)
         crowd.run(lambda r: load_once(r, "product:999", load, ttl=60))
     check("None is loaded once as well", got=load.calls, want=1, cause="JSON keeps None as null; only None from r.get is a miss")
+
+    def broken():
+        raise LookupError("no such product")
+
+    check("an error of load() reaches its caller", got=outcome(lambda: load_once(r, "product:8", broken, ttl=60)), want=raises(LookupError))
+    check("after any error the lock is released", got=r.exists("lock:product:8"), want=0, cause="release the lock in `finally`")
 
 # %% hidden="load_once" points=1 topic="what happens when the loader crashes, or dies"
 import redis
@@ -552,7 +600,9 @@ with task("2.3"):
 
     with readers(3, server) as crowd:
         load = crowd.slow(breaks_once)
-        got = crowd.run(lambda r: load_once(r, "page:p3", load, ttl=60))
+        got = outcome(lambda: crowd.run(lambda r: load_once(r, "page:p3", load, ttl=60)))
+    check("three readers come to an end", got=isinstance(got, list), want=True,
+          cause="after the error of load() the others wait for a lock that nobody releases")
     check("one reader gets the error of load()", got=[it for it in got if isinstance(it, Exception)], want=[raises(ConnectionError)],
           cause="release the lock in `finally`, and keep nothing when load() raises")
     check("the next one loads, and all others get the page", got=[it for it in got if not isinstance(it, Exception)], want=["the page"] * 2)
@@ -565,6 +615,8 @@ with task("2.3"):
           cause="SET with nx=True and ex=10, in one command")
 
 # %% hidden="load_once" points=1 topic="a lock that someone else has by now"
+from threading import Event, Thread
+
 import redis
 import stores
 from course.crowd import race
@@ -586,6 +638,27 @@ with task("2.3"):
     check("a reader holds the lock while it loads", got=held, want=[1])
     check("a lock that someone else has taken stays", got=r.get("lock:page:p7"), want="somebody else",
           cause="put a token into the lock, and delete the lock only if your own token is in it")
+
+    in_load, go_on = Event(), Event()
+
+    def second_load():
+        in_load.set()
+        go_on.wait(2)
+        return "the page"
+
+    def first_load():
+        server.clock.advance(11)
+        second.start()
+        in_load.wait(2)
+        return "the page"
+
+    second = Thread(target=lambda: outcome(lambda: load_once(r, "page:p6", second_load, ttl=60)), daemon=True)
+    load_once(r, "page:p6", first_load, ttl=60)
+    held = r.exists("lock:page:p6")
+    go_on.set()
+    second.join(2)
+    check("a lock that another reader of the same program has taken stays", got=held, want=1,
+          cause="every call needs a token of its own; the readers of one program share its process id")
 
     # The lock changes hands after 2, 3, 4, … commands of the reader.
     for step in range(2, 9):
@@ -616,14 +689,16 @@ with task("2.3"):
     check("both readers get the page", got=got, want=["the page"] * 2)
     check("a reader that missed early and gets the lock late does not load again", got=len(calls), want=1,
           cause="look once more after getting the lock: the value may have come meanwhile")
-    check("a reader that gets the lock late releases it", got=r.exists("lock:page:p9"), want=0)
+    check("a reader that gets the lock late releases it", got=r.exists("lock:page:p9"), want=0,
+          cause="also a reader that finds the value after all has to release the lock that it got")
 
-# %% hidden="load_once" points=1 topic="how long a reader waits"
+# %% hidden="load_once" points=1 topic="how long a reader waits, and what for"
 from time import monotonic as now
+from time import sleep
 
 import redis
 import stores
-from course.crowd import readers
+from course.crowd import race, readers
 
 with task("2.3"):
     server = stores.start("redis")
@@ -638,15 +713,25 @@ with task("2.3"):
         return "the page"
 
     start = now()
-    with readers(1, server, seconds=3) as crowd:     # so that waiting without end comes to an end
-        got = outcome(lambda: crowd.run(lambda r: load_once(r, "page:p2", load, ttl=60, wait=0.1)))
+    with server.faults.delay(0.1, "GET"), readers(1, server, seconds=3) as crowd:     # so that waiting without end comes to an end
+        got = outcome(lambda: crowd.run(lambda r: load_once(r, "page:p2", load, ttl=60, wait=0.2)))
     check("a reader that waits too long raises TimeoutError", got=got, want=[raises(TimeoutError)],
-          cause=lambda got: "" if isinstance(got, list) else "it was still waiting after 3 seconds, with wait=0.1")
-    check("with wait=0.1 a reader gives up after about 0.1 seconds", got=now() - start, want=between(0.09, 1.5))
+          cause=lambda got: "" if isinstance(got, list) else "it was still waiting after 3 seconds, with wait=0.2; the check stopped it")
+    check("with wait=0.2 a reader gives up after about 0.2 seconds", got=now() - start, want=between(0.19, 1.5),
+          cause="here each GET takes 0.1 seconds: ask a clock, do not count looks")
     check("a reader that gives up has not loaded", got=len(calls), want=0)
     check("a reader that gives up leaves the lock alone", got=r.get("lock:page:p2"), want="somebody else")
     server.clock.advance(11)
     check("when the lock has expired, a reader loads", got=outcome(lambda: load_once(r, "page:p2", load, ttl=60, wait=0.1)), want="the page")
+
+    got = outcome(lambda: load_once(r, "page:p4", lambda: sleep(0.05) or "the page", ttl=60, wait=0.02))
+    check("a reader that loads itself may take longer than wait", got=got, want="the page", cause="wait is for the value of others")
+
+    r.set("lock:page:p5", "somebody else", ex=10)
+    got = race([lambda r: load_once(r, "page:p5", load, ttl=60, wait=1), lambda r: r.set("page:p5", '"their page"')], server,
+               order="AAAB")
+    check("a reader finds the value while the lock is still held", got=got[0], want="their page",
+          cause="whoever waits for the lock alone does not see that the value has come")
 
 # %% [markdown] task="2.4" name="jitter" minutes=15
 # ### Let the herd disperse
@@ -665,15 +750,15 @@ with task("2.3"):
 # ```
 #
 # * All chance comes from `rng`, a `random.Random`: the same seed gives the same TTLs, and the module's own random numbers stay as they were.
-# * Every value in the range can come out, near both ends as often as in the middle.
+# * Every whole number of the range can come out, both ends too, and near the ends about as often as in the middle. A bound that is no whole number of milliseconds may be rounded either way.
 # * `spread=0` gives exactly `ttl`. A TTL is never less than 1 ms, which is the least that Redis accepts.
 # * `ttl` may be a fraction of a second, such as 0.5.
 # * `ValueError` unless `ttl` is more than 0 and `0 <= spread < 1`.
 # * `store_all` takes one round trip for any number of pages, and none for an empty dict. No page is ever without a TTL.
 
 # %% [markdown] hints="jitter"
-# - `rng.uniform(low, high)` draws evenly between two numbers. In which unit are `low` and `high`, and in which the result?
-# - `r.set(key, text, px=…)` takes milliseconds, as an `int`. Round at the very end; rounding to seconds first would put many pages into the same second.
+# - `rng.randint(low, high)` takes whole numbers and can draw both of them. In which unit?
+# - `r.set(key, text, px=…)` takes milliseconds, as an `int`. Multiply by 1000 before you round; rounding to seconds first would put many pages into the same moment.
 # - `with r.pipeline() as pipeline:` and a `pipeline.set(..., px=jittered(ttl, spread, rng))` for each page; then `pipeline.execute()`. Where must `jittered` be called, so that each page has its own TTL?
 
 # %% answer="jitter"
@@ -685,7 +770,8 @@ def jittered(ttl, spread, rng):
     ### BEGIN SOLUTION
     if ttl <= 0 or not 0 <= spread < 1:
         raise ValueError(f"expected ttl > 0 and 0 <= spread < 1, got ttl={ttl} and spread={spread}")
-    return max(1, round(1000 * rng.uniform(ttl * (1 - spread), ttl * (1 + spread))))
+    low, high = round(1000 * ttl * (1 - spread)), round(1000 * ttl * (1 + spread))
+    return max(1, rng.randint(low, high))
     ### END SOLUTION
 
 
@@ -711,7 +797,7 @@ with task("2.4"):
 
     rng = random.Random(7)
     draws = [jittered(60, 0.2, rng) for _ in range(2000)]
-    check("a TTL is a whole number of milliseconds", got=type(draws[0]), want=int)
+    check("a TTL is a whole number of milliseconds", got=type(draws[0]), want=int, cause="Redis refuses a float; round it")
     check("no TTL is shorter than 48 s", got=min(draws), want=between(48_000, 48_600), cause="shorter and longer, in milliseconds")
     check("no TTL is longer than 72 s", got=max(draws), want=between(71_400, 72_000), cause="shorter and longer, in milliseconds")
     check("without spread the TTL is exact", got=jittered(60, 0, rng), want=60_000)
@@ -721,8 +807,12 @@ with task("2.4"):
         store_all(r, pages, ttl=60, spread=0.2, rng=rng)
     check("all pages are stored", got=dict(zip(pages, r.mget(list(pages)))), want=pages)
     check("120 pages take one round trip", got=log.round_trips, want=1, cause="a pipeline sends all commands together")
-    check("their TTLs differ", got=len({r.pttl(key) // 1000 for key in pages}), want=between(15, 25),
-          cause="draw a TTL for each page, not one for all")
+    with r.pipeline() as pipeline:
+        for key in pages:
+            pipeline.pttl(key)
+        tenths = {ttl // 100 for ttl in pipeline.execute()}
+    check("their TTLs end in many different tenths of a second", got=len(tenths), want=between(70, 120),
+          cause="draw a TTL for each page, not one for all, and in milliseconds, not in whole seconds")
 
 # %% hidden="jitter" points=1 topic="how evenly the TTLs are spread, whole seconds apart and less"
 import random
@@ -734,11 +824,13 @@ with task("2.4"):
     for ttl in draws:
         tenths[min(9, max(0, int(ttl) - 50_000) // 10_000)] += 1
     check("each tenth of the range gets about a tenth of the TTLs", got=[round(count / 20_000, 1) for count in tenths], want=[0.1] * 10,
-          cause="draw evenly: rng.uniform, not a sum of draws and not a bell curve")
+          cause="draw evenly, with one draw and in milliseconds: no sum of draws, no bell curve")
     check("TTLs do not fall on whole seconds", got=len({ttl % 1000 for ttl in draws}), want=between(900, 1000),
           cause="multiply by 1000 before rounding")
     small = [jittered(0.5, 0.2, rng) for _ in range(1000)]
     check("half a second is spread as well", got=[min(small), max(small)], want=[between(400, 410), between(590, 600)])
+    tiny = {jittered(0.010, 0.2, rng) for _ in range(1000)}
+    check("every TTL from 8 to 12 ms comes out", got=tiny, want={8, 9, 10, 11, 12}, cause="randrange never draws its upper end; randint does")
     check("a TTL is at least 1 ms", got=min(jittered(0.001, 0.9, rng) for _ in range(100)), want=1)
 
 # %% hidden="jitter" points=1 topic="the random numbers that are used, wrong arguments, and storing nothing"
@@ -849,6 +941,8 @@ with task("2.5"):
         check(f"{name} without requests", got=outcome(lambda: policy([], 5)), want=(0, []))
         check(f"{name} with keys that are false", got=policy([None, 0, "", None, 0, ""], 3), want=(3, []),
               cause="ask `key in cache`, not whether something is true")
+        check(f"{name} evicts keys that are false too", got=policy([0, "", None, 0], 2), want=(0, [0, ""]),
+              cause="a key that is false can be the one that leaves")
         requests = list("abcabc")
         policy(requests, 2)
         check(f"{name} leaves the requests as they were", got=requests, want=list("abcabc"))

@@ -13,7 +13,7 @@ class DurableStore:
     def recover(self):
         whole = self.path.read_bytes()
         end = whole.rfind(b"\n") + 1
-        for line in whole[:end].decode().splitlines():
+        for line in whole[:end].splitlines():
             self.apply(json.loads(line))
         with self.path.open("r+b") as log:
             log.truncate(end)

@@ -15,7 +15,7 @@ class DurableStore:
         end = whole.rfind(b"\n") + 1
         with self.path.open("r+b") as log:
             log.truncate(end)
-        for line in whole[:end].decode().splitlines():
+        for line in whole[:end].splitlines():
             self.apply(json.loads(line))
 
     def apply(self, record):

@@ -1,4 +1,4 @@
-# caught by: your code raised an error
+# caught by: an error is returned as a ReplyError
 class NeedMore(Exception):
     pass
 

@@ -1,4 +1,4 @@
-# caught by: their TTLs differ
+# caught by: their TTLs end in many different tenths of a second
 def jittered(ttl, spread, rng):
     """A TTL in whole milliseconds, drawn evenly between ttl * (1 - spread) and ttl * (1 + spread) seconds, at least 1 ms.
 

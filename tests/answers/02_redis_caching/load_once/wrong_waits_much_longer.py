@@ -1,4 +1,4 @@
-# caught by: with wait=0.1 a reader gives up after about 0.1 seconds
+# caught by: with wait=0.2 a reader gives up after about 0.2 seconds
 def load_once(r, key, load, ttl, wait=5.0):
     """The value under `key`; of all readers that miss it, one calls `load()` and keeps the value for `ttl` seconds.
 

@@ -42,5 +42,5 @@ def log_out_everywhere(r, user_id):
     ended = 0
     for token in r.smembers(f"user:{user_id}:sessions"):
         ended += r.delete("session:" + token)
-    r.delete(f"user:{user_id}:sessions")
+        r.srem(f"user:{user_id}:sessions", token)
     return ended

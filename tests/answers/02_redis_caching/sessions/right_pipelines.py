@@ -32,14 +32,16 @@ def peek(r, token):
 
 def remember(r, token, field, value):
     """Set a field (text) and start the TTL again. False, and nothing written, if there is no such session."""
+    key = f"session:{token}"
     with r.pipeline() as pipeline:
-        pipeline.expire(f"session:{token}", SESSION_SECONDS)
-        pipeline.hget(f"session:{token}", "user")
+        pipeline.expire(key, SESSION_SECONDS)
+        pipeline.hget(key, "user")
         alive, user_id = pipeline.execute()
     if not alive:
         return False
     with r.pipeline() as pipeline:
-        pipeline.hset(f"session:{token}", field, value)
+        pipeline.hset(key, field, value)
+        pipeline.expire(key, SESSION_SECONDS)
         pipeline.expire(f"user:{user_id}:sessions", SESSION_SECONDS)
         pipeline.execute()
     return True
@@ -47,12 +49,11 @@ def remember(r, token, field, value):
 
 def log_out_everywhere(r, user_id):
     """End all sessions of the user; return how many were alive."""
-    index = f"user:{user_id}:sessions"
-    keys = [f"session:{token}" for token in r.smembers(index)]
-    if not keys:
+    tokens = r.smembers(f"user:{user_id}:sessions")
+    if not tokens:
         return 0
     with r.pipeline() as pipeline:
-        pipeline.delete(*keys)
-        pipeline.delete(index)
-        ended, _ = pipeline.execute()
-    return ended
+        pipeline.delete(*[f"session:{token}" for token in tokens])
+        pipeline.srem(f"user:{user_id}:sessions", *tokens)
+        alive, _ = pipeline.execute()
+    return alive

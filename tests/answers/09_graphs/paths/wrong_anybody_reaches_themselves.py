@@ -1,0 +1,27 @@
+# caught by: nor from such a user to themselves
+def route(driver, start, end, most):
+    bound = checked(most)
+    if start == end:
+        return [start]
+    else:
+        query = f"""
+            MATCH path = shortestPath((a:User {{user_id: $start}})-[:FOLLOWS*..{bound}]->(b:User {{user_id: $end}}))
+            RETURN [node IN nodes(path) | node.user_id] AS way
+        """
+    records, _, _ = driver.execute_query(query, start=start, end=end)
+    return records[0]["way"] if records else None
+
+
+def reachable(driver, start, most):
+    records, _, _ = driver.execute_query(f"""
+        MATCH path = (a:User {{user_id: $start}})-[:FOLLOWS*1..{checked(most)}]->(b:User)
+        WHERE b <> a
+        RETURN b.user_id AS user, min(length(path)) AS hops
+    """, start=start)
+    return {record["user"]: record["hops"] for record in records}
+
+
+def checked(most):
+    if not isinstance(most, int) or not 1 <= most <= 8:
+        raise ValueError(f"most must be a whole number from 1 to 8, not {most!r}")
+    return most
