@@ -5,7 +5,7 @@ import pytest
 from stores.base import Clock
 from stores.cassandra.engine import Engine
 from stores.cassandra.errors import CqlError
-from stores.cassandra.results import Options, Rows
+from stores.cassandra.results import UNSET, Options, Rows
 from stores.cassandra.store import SingleNode
 
 
@@ -20,22 +20,11 @@ class Session:
         self("CREATE KEYSPACE k WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}")
 
     def execute(self, text, values=(), **options):
-        """Return the engine's Result; `values` are Python values in the order of the markers, or serialised."""
+        """Return the engine's Result; `values` are Python values in the order of the markers."""
         prepared = self.engine.prepare(text, self.keyspace)
         columns = prepared.bind_columns
-        if not isinstance(values, dict):
-            values = [
-                value
-                if value is None or isinstance(value, bytes) or not hasattr(column.type, "serialize")
-                else self._raw(column, value)
-                for column, value in zip(columns, values, strict=True)
-            ]
-        return self.engine.execute(prepared, values, keyspace=self.keyspace, options=Options(**options))
-
-    def _raw(self, column, value):
-        from stores.cassandra.results import UNSET
-
-        return value if value is UNSET else column.type.serialize(value)
+        raw = [_serialised(column.type, value) for column, value in zip(columns, values, strict=True)]
+        return self.engine.execute(prepared, raw, keyspace=self.keyspace, options=Options(**options))
 
     def __call__(self, text, *values, **options):
         """Execute and return the rows as tuples of Python values; [] for what returns none."""
@@ -61,6 +50,10 @@ class Session:
             state = result.paging_state
             if state is None:
                 return pages
+
+
+def _serialised(type_, value):
+    return value if value is None or value is UNSET else type_.serialize(value)
 
 
 def rows_of(result):

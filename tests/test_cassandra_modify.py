@@ -246,7 +246,8 @@ def test_refusals_about_counters(cql, text, message):
         ("UPDATE t SET c = 1 WHERE k = 1", "PRIMARY KEY part c found in SET part"),
         ("UPDATE t SET v = 1 WHERE k = 1", "Some clustering keys are missing: c"),
         ("UPDATE t SET v = 1 WHERE c = 1", "Some partition key parts are missing: k"),
-        ("UPDATE t SET v = 1 WHERE k = 1 AND c > 1", "Slice restrictions are not supported on the clustering columns in UPDATE statements"),
+        ("UPDATE t SET v = 1 WHERE k = 1 AND c > 1",
+         "Slice restrictions are not supported on the clustering columns in UPDATE statements"),
         ("UPDATE t SET v = 1 WHERE k = 1 AND c = 1 AND v = 2", "Non PRIMARY KEY columns found in where clause: v "),
         (
             "UPDATE t SET s = 'x' WHERE k = 1 AND c = 1",
@@ -257,8 +258,8 @@ def test_refusals_about_counters(cql, text, message):
         ("DELETE v FROM t WHERE k = 1", "Range deletions are not supported for specific columns"),
         ("DELETE FROM t WHERE c = 1", "Some partition key parts are missing: k"),
         ("DELETE FROM t WHERE token(k) > 1", "The token function cannot be used in WHERE clauses for DELETE statements"),
-        ("DELETE FROM t WHERE k > 1", "Only EQ and IN relation are supported on the partition key (unless you use the token() function)"
-                                      " for DELETE statements"),
+        ("DELETE FROM t WHERE k > 1",
+         "Only EQ and IN relation are supported on the partition key (unless you use the token() function) for DELETE statements"),
         ("DELETE FROM t WHERE k = 1 AND v = 1", "Non PRIMARY KEY columns found in where clause: v "),
     ],
 )  # fmt: skip

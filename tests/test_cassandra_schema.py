@@ -208,7 +208,9 @@ def test_user_types(cql):
     assert cql.error("DROP TYPE inner_type") == "Cannot drop user type 'k.inner_type' as it is still used by user types outer_type"
     assert cql.error("DROP TYPE outer_type") == "Cannot drop user type 'k.outer_type' as it is still used by tables u"
     assert cql.error("CREATE TYPE inner_type (a int)") == "A user type with name 'inner_type' already exists"
-    assert cql.error("ALTER TYPE inner_type ADD b int") == "Cannot add field b to type k.inner_type: a field with name b already exists"
+    assert cql.error("ALTER TYPE inner_type ADD b int") == (
+        "Cannot add field b to type k.inner_type: a field with name b already exists"
+    )
     assert cql.error("ALTER TYPE inner_type ADD o frozen<outer_type>").endswith("as it would create a circular reference")
     assert cql.error("DROP TYPE nope") == "Type 'k.nope' doesn't exist"
     assert cql.error("CREATE TYPE c (n counter)") == "A user type cannot contain counters"
@@ -281,7 +283,10 @@ def test_refusals_about_indexes(table, text, message):
 
 # --- materialized views -----------------------------------------------------------------------------------------------
 
-VIEW = "CREATE MATERIALIZED VIEW by_v AS SELECT k, c, v FROM t WHERE v IS NOT NULL AND k IS NOT NULL AND c IS NOT NULL PRIMARY KEY (v, k, c)"
+VIEW = (
+    "CREATE MATERIALIZED VIEW by_v AS SELECT k, c, v FROM t WHERE v IS NOT NULL AND k IS NOT NULL AND c IS NOT NULL "
+    "PRIMARY KEY (v, k, c)"
+)
 
 
 def test_views_are_off_unless_enabled(table):

@@ -182,7 +182,8 @@ ORDER_NEEDS_KEY = "ORDER BY is only supported when the partition key is restrict
         ("SELECT * FROM t WHERE v = 1", ALLOW_FILTERING),
         ("SELECT * FROM t WHERE a = 1", ALLOW_FILTERING),
         ("SELECT * FROM t WHERE k > 1", ALLOW_FILTERING),
-        ("SELECT * FROM t WHERE k = 1 AND b = 1", 'PRIMARY KEY column "b" cannot be restricted as preceding column "a" is not restricted'),
+        ("SELECT * FROM t WHERE k = 1 AND b = 1",
+         'PRIMARY KEY column "b" cannot be restricted as preceding column "a" is not restricted'),
         (
             "SELECT * FROM t WHERE k = 1 AND a > 1 AND b = 1",
             'Clustering column "b" cannot be restricted (preceding column "a" is restricted by a non-EQ relation)',
@@ -195,7 +196,8 @@ ORDER_NEEDS_KEY = "ORDER BY is only supported when the partition key is restrict
         ("SELECT * FROM nope", "table nope does not exist"),
         ("SELECT * FROM nope.t", "keyspace nope does not exist"),
         ("SELECT * FROM t WHERE k = 'x'", 'Invalid STRING constant (x) for "k" of type int'),
-        ("SELECT * FROM t WHERE k = 1 ORDER BY v", "Order by is currently only supported on the clustered columns of the PRIMARY KEY, got v"),
+        ("SELECT * FROM t WHERE k = 1 ORDER BY v",
+         "Order by is currently only supported on the clustered columns of the PRIMARY KEY, got v"),
         ("SELECT * FROM t ORDER BY a", ORDER_NEEDS_KEY),
         (
             "SELECT * FROM t WHERE k = 1 ORDER BY b",

@@ -108,7 +108,8 @@ def test_refusals(cql, text, message):
 
 def test_a_batch_is_one_write(cql):
     result = cql.execute(
-        "BEGIN BATCH INSERT INTO u (k, v) VALUES (1, 1); UPDATE u SET v = 2 WHERE k = 2; INSERT INTO t (k, c) VALUES (1, 1) APPLY BATCH"
+        "BEGIN BATCH INSERT INTO u (k, v) VALUES (1, 1); UPDATE u SET v = 2 WHERE k = 2; "
+        "INSERT INTO t (k, c) VALUES (1, 1) APPLY BATCH"
     )
     assert result.facts.mutations == 3
     assert sorted(cql("SELECT * FROM u")) == [(1, 1), (2, 2)]
@@ -130,7 +131,8 @@ def test_timestamps_of_batches(cql):
 
 def test_counter_batches(cql):
     cql(
-        "BEGIN COUNTER BATCH UPDATE n SET a = a + 1 WHERE k = 1; UPDATE n SET a = a + 2 WHERE k = 1; UPDATE n SET a = a - 1 WHERE k = 2 APPLY BATCH"
+        "BEGIN COUNTER BATCH UPDATE n SET a = a + 1 WHERE k = 1; UPDATE n SET a = a + 2 WHERE k = 1; "
+        "UPDATE n SET a = a - 1 WHERE k = 2 APPLY BATCH"
     )
     assert sorted(cql("SELECT * FROM n")) == [(1, 3), (2, -1)]
 
@@ -140,7 +142,8 @@ def test_conditional_batches(cql):
     assert cql(text, 1) == [(True,)]
     assert cql(text, 2) == [(False, 1, 1, None, None, None, 1)]
     failed = cql.execute(
-        "BEGIN BATCH UPDATE t SET v = 9 WHERE k = 1 AND c = 1 IF v = 1; UPDATE t SET v = 9 WHERE k = 1 AND c = 2 IF v = 6 APPLY BATCH"
+        "BEGIN BATCH UPDATE t SET v = 9 WHERE k = 1 AND c = 1 IF v = 1; "
+        "UPDATE t SET v = 9 WHERE k = 1 AND c = 2 IF v = 6 APPLY BATCH"
     )
     assert [column.name for column in failed.columns] == ["[applied]", "k", "c", "v"]
     assert rows_of(failed) == [(False, 1, 1, 1), (False, 1, 2, 5)]

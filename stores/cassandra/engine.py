@@ -134,7 +134,10 @@ class Engine:
         for peer in self._peers:
             node = {"peer": peer["address"], **self._node(peer)}
             self._put("peers", {**node, "rpc_address": peer["address"]})
-            self._put("peers_v2", {**node, "peer_port": peer.get("storage_port", 7000), "native_address": peer["address"], "native_port": peer["port"]})
+            self._put(
+                "peers_v2",
+                {**node, "peer_port": peer.get("storage_port", 7000), "native_address": peer["address"], "native_port": peer["port"]},
+            )
 
     def _node(self, row):
         return {

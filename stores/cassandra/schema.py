@@ -3,7 +3,6 @@
 import time
 import unicodedata
 import uuid
-from contextlib import suppress
 
 from stores.cassandra.cql.nodes import quoted
 from stores.cassandra.errors import InvalidRequest
@@ -236,11 +235,6 @@ class Schema:
         """Return a user type or None: what types.resolve asks for."""
         found = self.keyspaces.get(keyspace)
         return found and found.types.get(name)
-
-    def find_table(self, keyspace, name):
-        """Return a table or None."""
-        with suppress(KeyError):
-            return self.keyspaces[keyspace].tables[name]
 
 
 def named_keyspace(name, current):

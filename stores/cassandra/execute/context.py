@@ -41,10 +41,6 @@ class Context:
     def timestamp(self, value):
         self._timestamp = value
 
-    def is_local(self, table):
-        """Return whether the table belongs to the system, whose tables never go to the cluster."""
-        return table.keyspace in SYSTEM
-
     def _store(self, table):
         return self._local if table.keyspace == "system" else self._shared
 

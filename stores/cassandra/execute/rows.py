@@ -41,11 +41,6 @@ def inspect(row, now):
     return live, dead if dead or live else 1
 
 
-def is_live(row, now):
-    """Return whether the row exists: it was inserted, or one of its cells is alive."""
-    return inspect(row, now)[0]
-
-
 def reader(table, column):
     """Return the function from a RowView to the column's serialised value, or None."""
     name, place = column.name, column.place
