@@ -80,8 +80,9 @@ def launch(name, *arguments):
     settings = about(name)
     path = find(name)
     if path is None:
-        missing = settings.get("missing", lambda: f"it is not on the PATH. Install it (Debian: apt install {name.split('-')[0]})")
-        raise NotFound(f"{name} cannot run here: {missing()}")
+        package = name.split("-")[0]
+        missing = settings.get("missing", lambda: f"is not on the PATH. Install it (Debian: apt install {package})")
+        raise NotFound(f"{name} {missing()}")
     return Program(name, path, arguments)
 
 

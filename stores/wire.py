@@ -179,7 +179,7 @@ class Session(asyncio.Protocol):
         """Return the reply as bytes, or None for no reply."""
         raise NotImplementedError
 
-    def transient_error(self, command):
+    def transient_error(self, request):
         """Return the reply that means "this failed for now, try again" in the store's own words."""
         raise NotImplementedError
 
@@ -249,7 +249,7 @@ class Session(asyncio.Protocol):
             if seconds := self.front.faults.delay_for(command):
                 await asyncio.sleep(seconds)
             if self.front.faults.fails(command):
-                reply = self.transient_error(command)
+                reply = self.transient_error(request)
             else:
                 reply = await self._at_gate(command, request)
             if self.front.faults.takes_reply(command):

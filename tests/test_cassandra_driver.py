@@ -17,6 +17,7 @@ from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, N
 from cassandra.concurrent import execute_concurrent_with_args
 from cassandra.connection import ConnectionException
 from cassandra.policies import ConstantReconnectionPolicy, FallthroughRetryPolicy, RoundRobinPolicy
+from cassandra.protocol import OverloadedErrorMessage
 from cassandra.query import BatchStatement, SimpleStatement, dict_factory
 
 import stores
@@ -213,6 +214,12 @@ def test_a_delay_holds_up_its_own_statement_only(server, session):
         between = time.perf_counter() - started
         slow.result()
         assert between < 0.25 < time.perf_counter() - started
+
+
+def test_a_transient_error_is_overloaded_and_executes_nothing(server, session):
+    with server.faults.transient("INSERT"), pytest.raises(OverloadedErrorMessage):
+        session.execute("INSERT INTO t (k, c, v) VALUES (1, 1, 'x')")
+    assert session.execute("SELECT * FROM t").all() == []
 
 
 def test_a_server_that_is_down_refuses_and_comes_back(server, session):

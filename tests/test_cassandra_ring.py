@@ -2,6 +2,7 @@
 
 import struct
 import time
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -11,7 +12,7 @@ pytest.importorskip("cassandra", reason="the driver is the oracle")
 from cassandra import ConsistencyLevel, ReadTimeout, Unavailable, WriteTimeout, WriteType
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, NoHostAvailable
 from cassandra.metadata import Murmur3Token, NetworkTopologyStrategy, SimpleStrategy, TokenMap
-from cassandra.policies import FallthroughRetryPolicy, WhiteListRoundRobinPolicy
+from cassandra.policies import FallthroughRetryPolicy, RoundRobinPolicy, TokenAwarePolicy, WhiteListRoundRobinPolicy
 from cassandra.pool import Host
 from cassandra.query import SimpleStatement
 
@@ -122,11 +123,32 @@ def test_the_driver_sees_three_nodes_with_a_third_of_the_ring_each(server, clust
     assert {host.host_id for host in cluster.metadata.all_hosts()} == {node.id for node in server.nodes}
 
 
+def test_where_there_is_one_loopback_address_the_nodes_differ_by_their_ports(monkeypatch):
+    """As on macOS. The driver learns the ports from system.peers_v2."""
+    monkeypatch.setattr("stores.cassandra.embedded.exists", lambda host: host == "127.0.0.1")
+    server = stores.start("cassandra", nodes=3, replication=1)
+    assert server.contact_points == ["127.0.0.1"] and len({node.port for node in server.nodes}) == 3
+    policy = TokenAwarePolicy(RoundRobinPolicy())
+    profiles = {EXEC_PROFILE_DEFAULT: ExecutionProfile(load_balancing_policy=policy)}
+    with Cluster(server.contact_points, port=server.port, protocol_version=5, execution_profiles=profiles) as cluster:
+        session = cluster.connect(server.keyspace)
+        assert {host.endpoint.port for host in cluster.metadata.all_hosts()} == {node.port for node in server.nodes}
+        wait_until(lambda: len(list(session.get_pools())) == 3)
+        session.execute("CREATE TABLE t (k int PRIMARY KEY)")
+        insert = session.prepare("INSERT INTO t (k) VALUES (?)")
+        with server.record() as log:
+            for key in range(20):
+                session.execute(insert, (key,))
+        assert {statement.node for statement in log.statements} == {node.address for node in server.nodes}
+        assert session.execute("SELECT count(*) FROM t").one()[0] == 20
+    server.stop()
+
+
 def test_ranges_cover_the_ring_once():
     ring = Ring(3, Clock())
     pieces = list(ring.ranges(None, None))
     assert pieces[0][0] is None and pieces[-1][1] is None
-    assert all(one[1] == other[0] for one, other in zip(pieces, pieces[1:], strict=False))
+    assert all(one[1] == other[0] for one, other in pairwise(pieces))
     assert list(ring.ranges((5,), (9,))) == [((5,), (9,), ring.tokens[2])]
 
 

@@ -343,7 +343,7 @@ def test_start_gives_the_same_server_until_it_is_stopped():
     stores.stop_all()
     assert "stopped" in repr(server) and stores.start("redis") is not server
     stores.stop_all()
-    with pytest.raises(ValueError, match="Expected one of: memcached, neo4j, redis"):
+    with pytest.raises(ValueError, match="Expected one of: cassandra, memcached, neo4j, redis"):
         stores.start("mongo")
 
 

@@ -48,7 +48,7 @@ class Coordinator:
         consistency = Consistency(consistency)
         if kind == "COUNTER" and consistency == Consistency.ANY:
             raise InvalidRequest(f"Consistency level ANY is not yet supported for counter table {mutations[0].table.name}")
-        if consistency in SERIAL_LEVELS:
+        if consistency in SERIAL_LEVELS and kind not in ("BATCH", "UNLOGGED_BATCH"):  # Cassandra does not ask it of batches
             raise InvalidRequest(_serial_write(kind, consistency))
         plans = [(mutation, *self._plan_write(mutation, consistency)) for mutation in mutations]
         if kind == "BATCH":
@@ -116,7 +116,7 @@ class Coordinator:
         consistency = Consistency(consistency)
         if consistency == Consistency.ANY:
             raise InvalidRequest("ANY ConsistencyLevel is only supported for writes")
-        if command.keys is None and consistency in SERIAL_LEVELS:
+        if consistency in SERIAL_LEVELS and len(command.keys or ()) > 1:
             raise InvalidRequest("SERIAL/LOCAL_SERIAL consistency may only be requested for one partition at a time")
         return self._read(table, command, consistency)
 

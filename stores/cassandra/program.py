@@ -59,7 +59,7 @@ def find():
 
 
 def missing():
-    return "it needs Java 17 or 11 (JAVA_HOME or the PATH) and, to fetch it, Maven (mvn)"
+    return "needs Java 17 or 11 (JAVA_HOME or the PATH) and, to fetch it, Maven (mvn)"
 
 
 def command(port, folder):

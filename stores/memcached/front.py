@@ -39,7 +39,7 @@ class MemcachedSession(Session):
         reply = await self._upstream.call(request)
         return None if request.noreply else reply
 
-    def transient_error(self, command):
+    def transient_error(self, request):
         return b"SERVER_ERROR temporary failure\r\n"
 
     def protocol_error(self, error):

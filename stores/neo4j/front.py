@@ -117,7 +117,7 @@ class BoltSession(Session):
             return self._fail(Failure("Neo.ClientError.Request.Invalid", "The connection is not in a state for this message."))
         return await answer(self, request)
 
-    def transient_error(self, command):
+    def transient_error(self, request):
         return self._fail(DEADLOCK)
 
     async def finish(self, command):

@@ -79,7 +79,7 @@ class RedisSession(Session):
         self._follow(name, request, reply)
         return reply
 
-    def transient_error(self, command):
+    def transient_error(self, request):
         return encode(Error("LOADING Redis is loading the dataset in memory"))
 
     def protocol_error(self, error):

@@ -2,8 +2,9 @@
 
     CASSANDRA_CONTACT_POINTS=127.0.0.1:9042 python tests/cql/run.py tests/cql/selecting.yaml    # records again
 
-A case is a statement, with `values` to prepare and bind, or a `page` size. What is recorded: `columns` (name and type) and
-`rows`, or `error` and `message`; a statement that returns nothing has neither. {keyspace} stands for the course's keyspace.
+A case is a statement, with `values` to prepare and bind, a `page` size or a consistency `level`. What is recorded:
+`columns` (name and type) and `rows`, or `error` and `message`; a statement that returns nothing has neither.
+{keyspace} stands for the course's keyspace.
 """
 
 import re
@@ -13,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import yaml
-from cassandra import DriverException
+from cassandra import ConsistencyLevel, DriverException
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile
 from cassandra.policies import FallthroughRetryPolicy, RoundRobinPolicy
 from cassandra.protocol import ErrorMessage
@@ -22,6 +23,7 @@ from cassandra.query import SimpleStatement
 FOLDER = Path(__file__).parent
 # A Cassandra lists the signatures of a function in an order that changes from start to start.
 SIGNATURES = re.compile(r"(known type signatures: system\.)([^)]*\).*(?=\)))")
+KEYSPACE = re.compile(r"\bcourse(_[0-9a-f]{8})?\b")  # the name of the server's own keyspace
 BUILDS = re.compile(r"CREATE (CUSTOM )?(INDEX|MATERIALIZED VIEW)")  # in the background, on a real server
 BUILT = 1.0  # seconds that building takes at most
 EXPECTED = ("columns", "rows", "pages", "error", "message")
@@ -61,7 +63,8 @@ def _outcome(session, case):
         if "values" in case:
             result = session.execute(session.prepare(text), case["values"])
         else:
-            result = session.execute(SimpleStatement(text, fetch_size=case.get("page")))
+            level = ConsistencyLevel.name_to_value[case.get("level", "LOCAL_ONE")]
+            result = session.execute(SimpleStatement(text, fetch_size=case.get("page"), consistency_level=level))
         rows, pages = [], 1
         if result.column_names:
             rows += result.current_rows
@@ -73,7 +76,7 @@ def _outcome(session, case):
         return {"error": type(error).__name__, "message": message_of(error, session.keyspace)}
     if not result.column_names:
         return {}
-    types = [type_.cql_parameterized_type() for type_ in result.column_types]
+    types = [KEYSPACE.sub("{keyspace}", type_.cql_parameterized_type()) for type_ in result.column_types]
     found = {"columns": [f"{name} {type_}" for name, type_ in zip(result.column_names, types, strict=True)]}
     found["rows"] = [[plain(value) for value in row] for row in rows]
     if "page" in case:
@@ -92,7 +95,9 @@ def message_of(error, keyspace):
 
 def plain(value):
     """Return a value as YAML can hold it."""
-    if value is None or isinstance(value, bool | int | str):
+    if isinstance(value, str):
+        return KEYSPACE.sub("{keyspace}", value)
+    if value is None or isinstance(value, bool | int):
         return value
     if isinstance(value, float):
         return repr(value)

@@ -148,6 +148,11 @@ class CqlSession(Session):
         self.closing = isinstance(error, errors.ProtocolException)
         return "ERROR", messages.error(messages.downgraded(error, version), version)
 
+    def transient_error(self, message):
+        version = message.frame.version
+        kind, body = self.refusal(errors.Overloaded("The server is overloaded: a fault that the course has asked for"), version)
+        return self.frame(version, 0, message.frame.stream, kind, body)
+
     def protocol_error(self, error):
         body = messages.error(error, error.version)
         return self.frame(error.version, 0, error.stream, "ERROR", body)
