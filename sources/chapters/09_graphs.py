@@ -16,7 +16,7 @@
 # * load data so that loading it twice changes nothing,
 # * keep a hostile name from becoming part of your query,
 # * write Cypher that groups, follows paths, finds the shortest one, and does not drown in rows,
-# * say what a hop costs and what a join costs, by counting,
+# * count what a join costs, and say what a hop costs,
 # * write a transaction that survives a fault and a lost reply.
 #
 # You need Python functions and dictionaries, and you should have seen a `SELECT` with a `JOIN`.
@@ -922,7 +922,7 @@ driver.close()
 # | shortest path from a node to itself | 0 hops | an error |
 # | `WHERE` on the nodes of a shortest path | asked after the search | part of the search |
 #
-# What you counted, rows, hops, round trips, holds for both. How long things take does not, so the course does not say.
+# What you counted, rows, comparisons, round trips, holds for both. How long things take does not, so the course does not say.
 
 # %% [markdown]
 # ## Recap
