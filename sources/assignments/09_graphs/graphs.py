@@ -53,7 +53,7 @@ ask(driver, "MATCH (u:User)-[:FOLLOWS]->(other) RETURN u.user_id, other.user_id 
 # load(driver, users, [("u1", "u2"), ("u1", "u9")])      # → [("u1", "u9")]
 # ```
 #
-# * Afterwards there is one `User` for each `user_id`, with the name and city that were delivered last, and one `FOLLOWS` for each pair, also when a pair is delivered twice.
+# * Afterwards there is one `User` for each `user_id`, with the name and city that were delivered last, also if one list has a user twice. A user's other properties stay. There is one `FOLLOWS` for each pair, also when a pair is delivered twice, on two nights or in one list.
 # * A user who was loaded on an earlier night exists, also if today's list leaves them out.
 # * A pair with a missing user adds nothing, neither a relationship nor a node. Nothing is ever deleted.
 # * Names and ids may hold quotes, braces and Cypher. They are values.
@@ -113,7 +113,7 @@ with task("9.1"):
               cause="CREATE creates whatever is there; so does MERGE of a pattern that is not there as a whole")
         check("and one follow", got=ask(driver, follows), want=[("u1", "u2")], cause="CREATE adds a relationship each time, MERGE does not")
 
-# %% hidden="load" points=1 topic="a user who moves, users of an earlier night, empty lists"
+# %% hidden="load" points=1 topic="users and pairs that are twice in a list, a user who moves, users of an earlier night, empty lists"
 import stores
 from course.graph import ask, connect
 
@@ -124,16 +124,21 @@ with task("9.1"):
         def person(number, city):
             return {"user_id": f"u{number}", "name": f"user {number}", "city": city}
 
-        load(driver, [person(1, "Oslo"), person(2, "Lima")], [("u2", "u1")])
+        load(driver, [person(1, "Oslo"), person(2, "Lima")], [("u2", "u1"), ("u2", "u1")])
+        ask(driver, "MATCH (u:User {user_id: 'u1'}) SET u.credit = 500")
         check("nothing to load, nothing left over", got=load(driver, [], []), want=[])
-        got = load(driver, [person(1, "Porto"), person(3, "Turin")], [("u8", "u1"), ("u3", "u2"), ("u1", "u9"), ("u8", "u1")])
+        got = load(driver, [person(1, "Quito"), person(3, "Turin"), person(1, "Porto")], [("u8", "u1"), ("u3", "u2"), ("u1", "u9"), ("u8", "u1")])
         check("users of an earlier night exist, and each pair that is left over is returned once, sorted", got=got, want=[("u1", "u9"), ("u8", "u1")],
               cause="whether a user exists is a question to the database, not to today's list")
         cities = ask(driver, "MATCH (u:User) RETURN u.user_id, u.city ORDER BY u.user_id, u.city")
         check("a user who moves is one user, in the new city", got=cities, want=[("u1", "Porto"), ("u2", "Lima"), ("u3", "Turin")],
-              cause="properties inside MERGE's braces are part of what is looked for; ON CREATE SET is not done for a user who exists")
+              cause="properties inside MERGE's braces are part of what is looked for; ON CREATE SET is not done for a user who exists; "
+                    "of a user who is twice in the list, the last one counts")
+        credit = ask(driver, "MATCH (u:User {user_id: 'u1'}) RETURN u.credit")
+        check("the user's other properties stay", got=credit, want=[(500,)], cause="SET u = row replaces all properties; set name and city, or use +=")
         pairs = ask(driver, "MATCH (a)-[:FOLLOWS]->(b) RETURN a.user_id, b.user_id ORDER BY a.user_id")
-        check("the follows of both nights are there", got=pairs, want=[("u2", "u1"), ("u3", "u2")])
+        check("the follows of both nights are there, each once", got=pairs, want=[("u2", "u1"), ("u3", "u2")],
+              cause="a pair may be twice in one list, before either of them is in the graph: MERGE the relationship")
 
 # %% hidden="load" points=1 topic="names and ids that try to be Cypher"
 import stores
@@ -186,7 +191,7 @@ with task("9.1"):
 # ```
 #
 # * The most people first. If the numbers are the same, the smaller `product_id` first, as text: `p10` comes before `p2`.
-# * At most `limit` tuples. A person who can be reached through two friends is one person.
+# * At most `limit` tuples; `limit` is at least 1. A person who can be reached through two friends is one person.
 # * A user who is not there, follows nobody, or has bought everything gets `[]`.
 # * One query, which returns no more rows than you return tuples: the database sorts and cuts.
 
@@ -342,7 +347,8 @@ with task("9.3"):
               cause="each member is followed by exactly one user: count all who follow them")
         server.reset()
         make(driver, follows="u2>u3 u3>u1 u1>u2 u1>u9")
-        check("nor is a circle that follows somebody outside", got=rings(driver), want=[])
+        check("nor is a circle that follows somebody outside", got=rings(driver), want=[],
+              cause="each member follows exactly one user: count all whom they follow")
 
 # %% check="rings" points=1
 import stores
@@ -405,11 +411,11 @@ with task("9.3"):
 #
 # * The way from a user to themselves is `["u1"]`. A user who is not there has no way to anybody, not even to themselves: `None`, and reaches nobody: `{}`.
 # * Of several shortest ways, any will do.
-# * `most` is a whole number from 1 to 8. Anything else raises `ValueError`, and no query is sent.
+# * `most` is an `int` from 1 to 8, and no `bool`. Anything else raises `ValueError`, also `2.0` and `True`, and no query is sent.
 # * `route` takes at most 2 queries. `reachable` takes one, which returns one row for each person. The checks use at most 4 hops on the shop's graph.
 
 # %% [markdown] hints="paths"
-# - Check `most` first: `isinstance(most, int) and 1 <= most <= 8`. It cannot be a parameter, so it becomes part of the text, and only a checked number may.
+# - Check `most` first: `type(most) is int and 1 <= most <= 8`. (`isinstance(True, int)` is true.) It cannot be a parameter, so it becomes part of the text, and only a checked number may.
 # - `shortestPath((a:User {user_id: $start})-[:FOLLOWS*..4]->(b:User {user_id: $end}))` in an f-string needs its braces doubled: `{{user_id: $start}}`.
 # - If `start == end`, do not ask for a shortest path. Ask whether the user exists.
 # - For `reachable`, a path is bound to a name, `MATCH path = (a)-[:FOLLOWS*1..4]->(b)`, and aggregated: `RETURN b.user_id AS user, min(length(path)) AS hops`.
@@ -496,7 +502,7 @@ with task("9.4"):
         check("eight hops are allowed", got=outcome(lambda: (route(driver, "u1", "u9", 8), len(reachable(driver, "u1", 8)))),
               want=([f"u{n}" for n in range(1, 10)], 8))
         with server.record() as log:
-            for most in (0, 9, -1, 2.5, None, "3", "1]->() MATCH (n) DETACH DELETE n //"):
+            for most in (0, 9, -1, 2.5, 2.0, True, None, "3", "1]->() MATCH (n) DETACH DELETE n //"):
                 for name, call in (("route", lambda most=most: route(driver, "u1", "u3", most)),
                                    ("the route to oneself", lambda most=most: route(driver, "u1", "u1", most)),
                                    ("reachable", lambda most=most: reachable(driver, "u1", most))):
@@ -550,8 +556,9 @@ with task("9.4"):
 # place(driver, "o-1", "u17", "p7", quantity=2)    # → 3, for this order is placed already
 # ```
 #
-# * An `order_id` always stands for the same order. Placing it again changes nothing, and returns the product's stock as it is now, also if that would be too little for another order.
+# * An `order_id` always comes with the same user, product and quantity, and `quantity` is at least 1. Placing it again changes nothing, and returns the product's stock as it is now, also if that would be too little for another order.
 # * Too little stock raises `ValueError`. A user or a product that is not there raises `KeyError`. In both cases nothing changes, and nothing is tried again.
+# * Nobody deletes users or products, and calls come one after another: two at the same moment are not checked.
 # * After a **transient error** the transaction is tried again.
 # * When the reply to the commit is lost, `place` asks again: three attempts in all. After the third, `IncompleteCommit` reaches the caller.
 
