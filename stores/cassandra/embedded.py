@@ -56,6 +56,7 @@ class EmbeddedCassandra(CassandraServer):
 
     def clean(self):
         self.front.run(self._in_thread(self._clean))
+        self.front.accept()  # nodes that had stopped listen again when this returns
 
     def announce(self, change):
         """Tell the clients that asked for it about a change of the schema."""
@@ -99,14 +100,17 @@ class EmbeddedCassandra(CassandraServer):
         if self.front.on_loop():
             self._apply(node, change)
         else:
+            was_running = node.running
             self.front.run(self._in_thread(lambda: self._apply(node, change)))
+            if node.running and not was_running:
+                self.front.accept(node.number)  # it listens when this returns
 
     def _apply(self, node, change):
-        before = self._beliefs()
+        before, was_running = self._beliefs(), node.running
         change()
-        if node.running:
+        if node.running and not was_running:
             self.front.accept(node.number)
-        else:
+        elif was_running and not node.running:
             self.front.refuse(node.number)
         for (observer, other), up in self._beliefs().items():
             if up != before[observer, other]:
