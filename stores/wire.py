@@ -282,6 +282,7 @@ class Session(asyncio.Protocol):
 
     async def _next_burst(self):
         """Send the replies and wait until the client sends more."""
+        self.transport.resume_reading()  # all that was read ahead is served; the rest of a burst may be waiting
         if self.front.logs and self._burst_bytes >= LARGE_BURST:
             self._holding = True
             for _ in range(LOOKS_FOR_PIPELINE if self._burst > 1 else LOOKS_FOR_COMMAND):
@@ -294,7 +295,6 @@ class Session(asyncio.Protocol):
                 return
         self._flush()
         self._burst = self._burst_bytes = 0
-        self.transport.resume_reading()
         while not self._requests:
             await self._wait()
 

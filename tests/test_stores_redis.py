@@ -59,6 +59,18 @@ def test_a_pipeline_is_one_round_trip_however_long(server, r):
     assert log.round_trips == 3
 
 
+def test_what_was_read_ahead_does_not_split_a_pipeline(server):
+    request = b"*1\r\n$4\r\nPING\r\n"
+    with server.record() as log, socket.create_connection((server.host, server.port)) as sock:
+        sock.sendall(request * 1_500)  # more than the front reads ahead: it stops reading
+        time.sleep(0.02)
+        sock.sendall(request * 500)
+        received = 0
+        while received < 2_000 * len(b"+PONG\r\n"):
+            received += len(sock.recv(2**16))
+    assert (len(log), log.round_trips) == (2_000, 1)
+
+
 def test_the_record_leaves_out_how_a_connection_is_set_up(server):
     client = connect(server, client_name="reader-3")
     with server.record() as log:
