@@ -15,9 +15,6 @@ PASS_ON = {"ignore_unknown_options": True, "help_option_names": []}
 # Commands that other packages define are imported only when they are used, so that `--help` stays quick.
 ELSEWHERE = {"grade": ("grader.cli", "grade", "Grade a class: python -m course grade ASSIGNMENT.")}
 
-# The program that `lab --real` starts for a store.
-PROGRAMS = {"redis": "redis-server", "memcached": "memcached"}
-
 
 class Verbs(click.Group):
     """A click group that also knows the commands in ELSEWHERE, without importing them."""
@@ -48,7 +45,7 @@ def main(context):
 
 
 @main.command(context_settings=PASS_ON)
-@click.option("--real", default="", metavar="STORES", help="Run real servers for the session: redis,memcached.")
+@click.option("--real", default="", metavar="STORES", help="Run real servers for the session: redis,memcached,cassandra,neo4j.")
 @click.argument("options", nargs=-1, type=click.UNPROCESSED)
 def lab(real="", options=()):
     """Open the course in JupyterLab; OPTIONS go to JupyterLab (--no-browser, --port 9999, ...)."""
@@ -64,13 +61,13 @@ def launch(name, session):
     """Start the real server of the store `name` until `session` ends, and let its address be found by `stores.start`."""
     from stores import local
 
-    if name not in PROGRAMS:
-        raise click.BadParameter(f"no real server is known for {name!r}. Known: {', '.join(PROGRAMS)}", param_hint="--real")
+    if name not in local.OF_STORE:
+        raise click.BadParameter(f"no real server is known for {name!r}. Known: {', '.join(local.OF_STORE)}", param_hint="--real")
     try:
-        program = session.enter_context(local.launch(PROGRAMS[name]))
-    except local.NotFound as problem:
+        program = session.enter_context(local.launch(local.OF_STORE[name]))
+        os.environ.update(program.environment())
+    except (local.NotFound, RuntimeError) as problem:
         raise click.ClickException(f"{problem}\nOr leave --real out: the embedded server does.") from problem
-    os.environ[importlib.import_module(f"stores.{name}").VARIABLE] = program.url
     click.echo(f"{name}: a real server at {program.url}, for this session only")
 
 

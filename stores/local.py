@@ -55,6 +55,7 @@ PROGRAMS = {
 
 
 DESCRIBED = ("cassandra", "neo4j")
+OF_STORE = {"redis": "redis-server", "memcached": "memcached", "cassandra": "cassandra", "neo4j": "neo4j"}
 
 
 def find(name):

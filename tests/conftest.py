@@ -16,9 +16,6 @@ settings.load_profile("course")
 ROOT = Path(__file__).resolve().parent.parent
 
 
-PROGRAMS = {"redis": "redis-server"}  # stores whose program has another name
-
-
 def pytest_addoption(parser):
     told = "stores that are real in this run, where their tests allow it: --real neo4j. Without an address they are started here"
     parser.addoption("--real", default="", metavar="STORES", help=told)
@@ -31,7 +28,7 @@ def pytest_configure(config):
         return
     for store in filter(None, config.getoption("--real").split(",")):
         if not os.environ.get(variable(store)):
-            program = stores.local.launch(PROGRAMS.get(store, store))
+            program = stores.local.launch(stores.local.OF_STORE[store])
             config.started.append(program)
             os.environ.update(program.environment())
 

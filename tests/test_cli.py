@@ -105,7 +105,7 @@ def redis_answers():
 def test_lab_refuses_a_real_server_that_it_does_not_know():
     result = CliRunner().invoke(cli.main, ["lab", "--real", "oracle"])
     assert result.exit_code == 2
-    assert "no real server is known for 'oracle'. Known: redis, memcached" in result.output
+    assert "no real server is known for 'oracle'. Known: redis, memcached, cassandra, neo4j" in result.output
 
 
 def test_a_real_server_that_is_not_installed_is_a_sentence(monkeypatch):
