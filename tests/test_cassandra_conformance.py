@@ -9,8 +9,6 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("cassandra", reason="cassandra-driver is not installed")
-
 import stores
 
 FOLDER = Path(__file__).parent / "cql"

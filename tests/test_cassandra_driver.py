@@ -9,8 +9,6 @@ import time
 import warnings
 
 import pytest
-
-pytest.importorskip("cassandra", reason="cassandra-driver is not installed")
 from cassandra import InvalidRequest, OperationTimedOut
 from cassandra.auth import PlainTextAuthProvider
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, NoHostAvailable

@@ -7,14 +7,12 @@ from collections import namedtuple
 from itertools import pairwise
 
 import pytest
-from hypothesis import example, given
-from hypothesis import strategies as st
-
-pytest.importorskip("cassandra", reason="the driver is the oracle")
 from cassandra import protocol as driver
 from cassandra.cqltypes import Int32Type
 from cassandra.protocol import ProtocolHandler
 from cassandra.segment import SegmentCodec
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from stores.cassandra import errors, types
 from stores.cassandra.cql.parser import parse

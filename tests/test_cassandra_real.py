@@ -8,8 +8,6 @@ import socket
 import time
 
 import pytest
-
-pytest.importorskip("cassandra", reason="cassandra-driver is not installed")
 from cassandra import InvalidRequest, Unauthorized
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile
 from cassandra.policies import RoundRobinPolicy

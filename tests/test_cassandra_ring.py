@@ -5,16 +5,14 @@ import time
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-
-pytest.importorskip("cassandra", reason="the driver is the oracle")
 from cassandra import ConsistencyLevel, ReadTimeout, Unavailable, WriteTimeout, WriteType
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, NoHostAvailable
 from cassandra.metadata import Murmur3Token, NetworkTopologyStrategy, SimpleStrategy, TokenMap
 from cassandra.policies import FallthroughRetryPolicy, RoundRobinPolicy, TokenAwarePolicy, WhiteListRoundRobinPolicy
 from cassandra.pool import Host
 from cassandra.query import SimpleStatement
+from hypothesis import given
+from hypothesis import strategies as st
 
 import stores
 from stores.base import Clock

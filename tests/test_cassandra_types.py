@@ -12,6 +12,8 @@ import uuid
 from decimal import Decimal
 
 import pytest
+from cassandra import cqltypes, util
+from cassandra.protocol import ResultMessage
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -61,10 +63,6 @@ from stores.cassandra.types import (
     resolve,
 )
 from stores.cassandra.types import calendar as cql_calendar
-
-cqltypes = pytest.importorskip("cassandra.cqltypes", reason="the driver is the oracle of these tests")
-util = pytest.importorskip("cassandra.util")
-ResultMessage = pytest.importorskip("cassandra.protocol").ResultMessage
 
 # --- values of every native type: (our value, the driver's) -------------------------------------------------------------
 

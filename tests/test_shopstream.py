@@ -10,6 +10,7 @@ from decimal import Decimal
 from itertools import pairwise
 
 import pytest
+from cassandra import cqltypes
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -349,13 +350,12 @@ def test_through_mongodb_twice_is_a_duplicate():
 
 @given(events())
 def test_through_cassandras_types(e):
-    types = pytest.importorskip("cassandra.cqltypes")
     row = e.for_cassandra()
     columns = {"event_id": "UUIDType", "timestamp": "DateType", "day": "SimpleDateType", "quantity": "Int32Type",
                "amount_cents": "LongType", "details": "MapType(UTF8Type, UTF8Type)"}  # fmt: skip
     back = {}
     for name, value in row.items():
-        kind = types.lookup_casstype(columns.get(name, "UTF8Type"))
+        kind = cqltypes.lookup_casstype(columns.get(name, "UTF8Type"))
         back[name] = None if value is None else kind.from_binary(kind.to_binary(value, 5), 5)
     assert Event.from_cassandra(back) == e
     assert back["day"].date() == e.timestamp.date()
