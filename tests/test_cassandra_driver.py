@@ -142,6 +142,36 @@ def test_a_prepared_statement_follows_the_table(server, version):
         assert session.execute(select, (1,)).one() == (1, "a", 7)
 
 
+def test_a_prepared_statement_whose_table_is_gone_is_an_error_and_not_the_end(session):
+    session.execute("CREATE TABLE gone (k int PRIMARY KEY, v int)")
+    prepared = session.prepare("SELECT * FROM gone WHERE k = ?")
+    session.execute("DROP TABLE gone")
+    with pytest.raises(InvalidRequest, match="gone does not exist"):
+        session.execute(prepared, [1])
+    assert session.execute("SELECT release_version FROM system.local").one()
+
+
+def test_a_changed_table_is_prepared_again(session):
+    session.execute("CREATE TABLE changed (k int PRIMARY KEY, v int, w int)")
+    session.execute("INSERT INTO changed (k, v, w) VALUES (1, 2, 3)")
+    prepared = session.prepare("SELECT * FROM changed WHERE k = ?")
+    session.execute("ALTER TABLE changed DROP w")
+    assert session.execute(prepared, [1]).one() == (1, 2)
+    assert [column.name for column in prepared.column_metadata] == ["k"]
+
+
+@pytest.mark.timeout(20)
+def test_deep_terms_do_not_hold_up_the_server(session):
+    kind, value = "int", "1"
+    for _ in range(64):
+        kind, value = f"frozen<tuple<{kind}>>", f"({value})"
+    session.execute(f"CREATE TABLE deep (k int PRIMARY KEY, v {kind}, n int)")
+    session.execute(f"INSERT INTO deep (k, v) VALUES (1, {value})")
+    session.execute(f"UPDATE deep SET n = {'(int)' * 40}1 WHERE k = 1")
+    session.execute(f"UPDATE deep SET n = {'+'.join('1' * 40)} WHERE k = 1")
+    assert session.execute(f"SELECT {'abs(' * 40}n{')' * 40} FROM deep").one()[0] == 40
+
+
 def test_batches_of_prepared_and_plain_statements(session):
     insert = session.prepare("INSERT INTO t (k, c, v) VALUES (?, ?, ?)")
     batch = BatchStatement()

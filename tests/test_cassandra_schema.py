@@ -104,17 +104,22 @@ def test_altering_tables(table):
     assert table("SELECT k, cc FROM t WHERE k = 1 AND cc = 2") == [(1, 2)]
 
 
-def test_prepared_statements_follow_the_table(table):
+def test_prepared_statements_are_forgotten_with_the_table_they_knew(table):
     table("INSERT INTO t (k, c, v) VALUES (1, 2, 3)")
-    prepared = table.engine.prepare("SELECT * FROM t", "k")
-    before = prepared.result_id
+    before = table.engine.prepare("SELECT * FROM t", "k")
+    assert table.engine.prepared(before.id) is before
+    result_id = before.result_id
     table("ALTER TABLE t ADD w text")
-    prepared = table.engine.prepared(prepared.id)
-    assert prepared.result_id != before
-    assert len(rows_of(table.engine.execute(prepared))[0]) == 7
+    with pytest.raises(Unprepared):
+        table.engine.prepared(before.id)
+    after = table.engine.prepare("SELECT * FROM t", "k")
+    assert after.id == before.id and after.result_id != result_id
+    assert len(rows_of(table.engine.execute(table.engine.prepared(after.id)))[0]) == 7
     table("DROP TABLE t")
+    with pytest.raises(Unprepared):
+        table.engine.prepared(after.id)
     with pytest.raises(InvalidRequest):
-        table.engine.prepared(prepared.id)
+        table.engine.prepare("SELECT * FROM t", "k")
     with pytest.raises(Unprepared):
         table.engine.prepared(b"?" * 16)
 

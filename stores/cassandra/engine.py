@@ -12,7 +12,7 @@ from stores.cassandra.cql import definitions
 from stores.cassandra.cql import statements as cql
 from stores.cassandra.cql.nodes import BindMarker, ColumnRelation
 from stores.cassandra.cql.parser import parse
-from stores.cassandra.errors import InvalidRequest, Unprepared
+from stores.cassandra.errors import CqlError, InvalidRequest, Unprepared
 from stores.cassandra.execute import ddl, ddl_indexes, ddl_tables, literals, selectors
 from stores.cassandra.execute.access import ACCESS
 from stores.cassandra.execute.batch import BatchPlan, check_kinds, run_batch
@@ -87,7 +87,7 @@ class Engine:
         self.local = Store(clock, b"local")
         self.address = "127.0.0.1"
         self._plans = {}  # (text, keyspace): Prepared
-        self._prepared = {}  # id: Prepared
+        self._prepared = {}  # id: (Prepared, the shape of its table)
         self.schema.listeners.append(self._schema_changed)
         self._local_row = {}
         self._peers = []
@@ -157,15 +157,24 @@ class Engine:
     def prepare(self, text, keyspace=None):
         """Return the Prepared for a text; `keyspace` is the session's, or that of the request."""
         prepared = self._compiled(text, keyspace)
-        self._prepared[prepared.id] = prepared
+        self._prepared[prepared.id] = prepared, _shape(prepared)
         return prepared
 
     def prepared(self, statement_id):
-        """Return what was prepared under this id, compiled for the schema as it is, or raise Unprepared."""
-        prepared = self._prepared.get(statement_id)
-        if prepared is None:
-            raise Unprepared(statement_id)
-        self._compile(prepared)
+        """Return what was prepared under this id.
+
+        Raises Unprepared when it was not, or when its table is no longer as it was: the driver then prepares the
+        text again, and meets the error if there is one.
+        """
+        prepared, shape = self._prepared.get(statement_id, (None, None))
+        try:
+            if prepared is not None:
+                self._compile(prepared)
+            if prepared is None or _shape(prepared) != shape:
+                raise Unprepared(statement_id)
+        except CqlError:
+            self._prepared.pop(statement_id, None)
+            raise Unprepared(statement_id) from None
         return prepared
 
     def _compiled(self, text, keyspace):
@@ -287,6 +296,12 @@ def _values(prepared, values):
             raise InvalidRequest("Invalid amount of bind variables")
         raise InvalidRequest(f"there were {len(columns)} markers(?) in CQL but {len(values)} bound variables")
     return values
+
+
+def _shape(prepared):
+    """Return what a prepared statement relies on: which table, with which columns."""
+    table = getattr(prepared.plan, "table", None)
+    return table and (table.id, [(name, str(column.type)) for name, column in table.columns.items()])
 
 
 def _key_markers(statement, table):

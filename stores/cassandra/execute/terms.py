@@ -51,6 +51,7 @@ class Compiler:
         self.keyspace = table.keyspace if table is not None else keyspace
         self.bound = [None] * len(markers)
         self.used = {}  # the columns selected, by name
+        self._tried = {}  # (node, what fits() or inferred() found): each level of a nested term asks for all below it
 
     def compile(self, node, receiver=None, selecting=False):
         """Return the Expression of a term; of a selector too when `selecting`."""
@@ -66,17 +67,23 @@ class Compiler:
 
     def fits(self, node, receiver, selecting=False):
         """Return whether a term could be used there."""
-        try:
-            self._trial().compile(node, receiver, selecting)
-        except InvalidRequest:
-            return False
-        return True
+        question = (id(node), str(receiver.type), selecting)
+        if question not in self._tried:
+            try:
+                self._trial().compile(node, receiver, selecting)
+                self._tried[question] = node, True
+            except InvalidRequest:
+                self._tried[question] = node, False
+        return self._tried[question][1]
 
     def inferred(self, node, selecting=False):
         """Return the type of a term without a receiver, None where it could be any."""
         if isinstance(node, nodes.BindMarker | nodes.Null):
             return None
-        return self._trial().compile(node, None, selecting).type
+        question = (id(node), None, selecting)
+        if question not in self._tried:
+            self._tried[question] = node, self._trial().compile(node, None, selecting).type
+        return self._tried[question][1]
 
     def resolve(self, type_name):
         """Return the type that a name in this statement means."""
@@ -85,6 +92,7 @@ class Compiler:
     def _trial(self):
         trial = Compiler(self.schema, self.table, self.bound, self.keyspace)
         trial.bound = list(self.bound)
+        trial._tried = self._tried
         return trial
 
 
