@@ -57,14 +57,26 @@ def ask(server, cluster_of_three):
     _, cluster = cluster_of_three
     session = cluster.connect(server.keyspace)
     wait_until(lambda: len(list(session.get_pools())) == 3)  # connect() waits for the first pool of connections only
-    session.execute("CREATE TABLE t (k int PRIMARY KEY, v text)")
-    session.execute("CREATE TABLE c (k int PRIMARY KEY, n counter)")
+
+    def execute(statement, **options):
+        """Wait where the driver has no connection for a moment: it renews them after a node came back. Nothing was sent then."""
+        deadline = time.monotonic() + 10
+        while True:
+            try:
+                return session.execute(statement, **options)
+            except NoHostAvailable as error:
+                unsent = all("marked down" in str(each) for each in error.errors.values())
+                if not unsent or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.01)
 
     def ask(text, level=ONE, profile=EXEC_PROFILE_DEFAULT):
-        row = session.execute(SimpleStatement(text, consistency_level=level), execution_profile=profile).one()
+        row = execute(SimpleStatement(text, consistency_level=level), execution_profile=profile).one()
         return row[0] if row else None
 
-    ask.session = session
+    execute("CREATE TABLE t (k int PRIMARY KEY, v text)")
+    execute("CREATE TABLE c (k int PRIMARY KEY, n counter)")
+    ask.session, ask.execute = session, execute
     yield ask
     session.shutdown()
 
@@ -225,7 +237,7 @@ def test_scans_merge_the_replicas_too(server, ask):
                 ask(f"INSERT INTO t (k, v) VALUES ({key}, 'two')", QUORUM)
     assert ask("SELECT count(*) FROM t", ONE, "third") == 10
     ask.session.default_fetch_size = 3
-    rows = ask.session.execute(SimpleStatement("SELECT k FROM t", consistency_level=ALL, fetch_size=3), execution_profile="third")
+    rows = ask.execute(SimpleStatement("SELECT k FROM t", consistency_level=ALL, fetch_size=3), execution_profile="third")
     assert sorted(row.k for row in rows) == list(range(20))
     assert ask("SELECT count(*) FROM t", ONE, "third") == 20
 
@@ -370,7 +382,7 @@ def test_reset_brings_every_node_back_and_forgets_everything(server, ask):
 
 def test_traces_are_found_whichever_node_is_asked(server, ask):
     ask("INSERT INTO t (k, v) VALUES (1, 'a')")
-    result = ask.session.execute("SELECT * FROM t WHERE k = 1", trace=True, execution_profile="third")
+    result = ask.execute("SELECT * FROM t WHERE k = 1", trace=True, execution_profile="third")
     trace = result.get_query_trace()
     assert trace.coordinator == server.nodes[2].host
     assert trace.events
