@@ -13,6 +13,7 @@ import bson
 from bson.codec_options import CodecOptions, DatetimeConversion
 from bson.errors import BSONError, InvalidBSON
 
+from stores.base import Command
 from stores.mongodb.errors import MongoError, document_too_large
 from stores.mongodb.protocol.checksum import crc32c
 from stores.wire import ProtocolError
@@ -41,7 +42,8 @@ class Request:
     """A command as it arrived.
 
     `body` is the command document, `sequences` the documents that came apart from it, under the names of the body's
-    arrays that they stand for. `error` is a MongoError when the message can be answered but not executed.
+    arrays that they stand for. `error` is a MongoError when the message can be answered but not executed. The session
+    notes as which Command it is recorded (None for connection set-up) and when it came (seconds of the loop's time).
     """
 
     id: int
@@ -51,6 +53,8 @@ class Request:
     opcode: int = OP_MSG
     compressed: bool = False
     error: MongoError | None = None
+    command: Command | None = None
+    arrived: float = 0.0
 
     @property
     def wants_reply(self):
