@@ -38,6 +38,8 @@ EXAMPLES = {
     "herd of four": lambda: plots.herd({f"way {n}, with and without a lock": [0, n, 0] for n in range(4)}),
     "round_trips": lambda: plots.round_trips([1, 10, 100], {"a GET each": [0.001, 0.01, 0.1], "one MGET": [0.001, 0.001, 0.002]}),
     "schedule": lambda: plots.schedule(CROWD, "20 readers, 1 load"),
+    "document_growth": lambda: plots.document_growth({"in one array": range(8_000, 1_400_000, 8_000), "in buckets": [400_000] * 170}),
+    "retries": lambda: plots.retries({"no pause": [0, 0], "doubling": [0.1, 0.2, 0.4, 0.8, 1.6, 3.2]}, outage=2),
     "bars": lambda: plots.bars({"no cache": 100, "a name that takes quite some room": 12_345.6}, "A title", "queries"),
 }
 

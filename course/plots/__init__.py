@@ -16,6 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.dates import DateFormatter
 from matplotlib.ticker import FuncFormatter, PercentFormatter
 
+from .documents import document_growth, retries
 from .network import by_depth, graph
 from .style import (
     BLUE,
@@ -40,8 +41,8 @@ from .style import (
 
 __all__ = [
     "BLUE", "COLOURS", "GREEN", "GREY", "INK", "ORANGE", "PALE", "PINK", "POLICIES", "RED", "SKY", "STYLE", "YELLOW",
-    "Picture", "bars", "bucket_occupancy", "by_depth", "command_order", "count_on", "graph", "herd", "hit_ratio",
-    "keys_in_memory", "log_size", "month", "new_picture", "round_trips", "schedule", "styled", "whole",
+    "Picture", "bars", "bucket_occupancy", "by_depth", "command_order", "count_on", "document_growth", "graph", "herd", "hit_ratio",
+    "keys_in_memory", "log_size", "month", "new_picture", "retries", "round_trips", "schedule", "styled", "whole",
 ]  # fmt: skip
 
 # -- the shop ---------------------------------------------------------------------------------
