@@ -1,6 +1,9 @@
 """The server behind the connections: an engine with its sessions, cursors and the clients that are there."""
 
+import asyncio
 import logging
+
+from bson import Int64, ObjectId
 
 from stores.mongodb.commands import dispatch
 from stores.mongodb.cursors import Cursors
@@ -9,6 +12,29 @@ from stores.mongodb.sessions import Sessions
 
 GRACE = 1.0  # seconds that a client has to come back, whose last connection is gone
 logger = logging.getLogger(__name__)
+
+
+class Topology:
+    """What drivers' monitors wait for: news of the replica set, of which there are none but "I am still here"."""
+
+    def __init__(self):
+        self.version = {"processId": ObjectId(), "counter": Int64(0)}
+        self._waiting = set()
+
+    async def news(self, seconds):
+        """Wait for announce(), at most so long."""
+        future = asyncio.get_running_loop().create_future()
+        self._waiting.add(future)
+        try:
+            await asyncio.wait([future], timeout=seconds)
+        finally:
+            self._waiting.discard(future)
+
+    def announce(self):
+        """Answer the monitors that wait."""
+        for future in self._waiting:
+            if not future.done():
+                future.set_result(None)
 
 
 class Node:
@@ -29,6 +55,7 @@ class Node:
         self.total_connections = 0
         self.started = clock.now()
         self.front = None
+        self.topology = Topology()
 
     @property
     def address(self):
@@ -91,11 +118,11 @@ class Node:
         self.counters[name] += max(reply.get("n", 1), 1) if name == "insert" else 1
 
     def _note(self, connection, request, call):
-        stats = call.operation.stats
-        seen = (stats.documents_examined, stats.keys_examined)
-        if call.cursor is not None:  # its stats go on from batch to batch
-            before, call.cursor.noted = call.cursor.noted, seen
-            seen = (seen[0] - before[0], seen[1] - before[1])
+        stats, before = call.operation.stats, (0, 0)
+        if call.cursor is not None:  # its numbers go on from batch to batch
+            stats, before = call.cursor.operation.stats, call.cursor.noted
+            call.cursor.noted = (stats.documents_examined, stats.keys_examined)
+        seen = (stats.documents_examined - before[0], stats.keys_examined - before[1])
         connection.note(request, call.returned or 0, *seen)
 
 

@@ -62,7 +62,7 @@ def coll_mod(call):
     return call.engine.coll_mod(call.database, call.collection_name, options) or {}
 
 
-@command("drop", api=True)
+@command("drop", fields={}, api=True)
 def drop(call):
     """Drop a collection; dropping one that does not exist is no error."""
     name = call.collection_name
@@ -76,7 +76,7 @@ def drop(call):
     return {"nIndexesWas": count, "ns": call.namespace}
 
 
-@command("dropDatabase", api=True)
+@command("dropDatabase", fields={}, api=True)
 def drop_database(call):
     """Drop a database."""
     if call.database in ("admin", "config", "local"):

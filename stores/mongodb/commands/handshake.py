@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from bson import Int64, ObjectId
 
+from stores.mongodb.commands.call import whole
 from stores.mongodb.commands.registry import command
 from stores.mongodb.errors import MongoError
 from stores.mongodb.protocol.messages import MAX_BATCH, MAX_DOCUMENT, MAX_MESSAGE
@@ -14,33 +15,36 @@ VERSION = "8.0.0"  # whose commands and words the server follows
 WIRE_VERSION = 25  # of MongoDB 8.0
 SET_NAME = "rs0"
 ELECTION = ObjectId("7fffffff0000000000000001")
-HELLO = {
-    **dict.fromkeys(("helloOk", "hostInfo", "topologyVersion", "maxAwaitTimeMS", "compression", "client", "internalClient"), "any"),
-    **dict.fromkeys(("saslSupportedMechs", "speculativeAuthenticate", "loadBalanced", "forShell"), "any"),
-}
-
-SASL = ("mechanism", "payload", "options", "db", "autoAuthorize", "conversationId", "user")
-
-
-@command("hello", fields=HELLO, api=True)
-def hello(call):
+@command("hello", api=True)
+async def hello(call):
     """Present a primary of a replica set of one: sets have transactions and change streams."""
+    await _wait_for_news(call)
     return {"isWritablePrimary": True, **_presentation(call)}
 
 
-@command("isMaster", "ismaster", fields=HELLO)
-def is_master(call):
+@command("isMaster", "ismaster")
+async def is_master(call):
     """Answer the old name of hello."""
+    await _wait_for_news(call)
     return {"ismaster": True, **_presentation(call)}
+
+
+async def _wait_for_news(call):
+    """A monitor that knows how things are is answered when they change, or after the time it gives."""
+    known, milliseconds = call.get("topologyVersion"), call.get("maxAwaitTimeMS")
+    if (known is None) != (milliseconds is None):
+        raise MongoError(31368, "A request with a 'topologyVersion' must include 'maxAwaitTimeMS', and the other way round")
+    if known == call.node.topology.version:
+        await call.node.topology.news(whole(milliseconds, "hello.maxAwaitTimeMS") / 1000)
 
 
 def _presentation(call):
     connection, node = call.connection, call.node
     _learn(call)
     address = node.address
-    # Without a topologyVersion drivers ask every ten seconds, instead of keeping a question open all the time.
     reply = {
         "helloOk": True,
+        "topologyVersion": node.topology.version,
         "hosts": [address],
         "setName": SET_NAME,
         "setVersion": 1,
@@ -123,7 +127,7 @@ def connection_status(call):
     return {"authInfo": {"authenticatedUsers": [], "authenticatedUserRoles": []}}
 
 
-@command("saslStart", "saslContinue", "authenticate", fields=dict.fromkeys(SASL, "any"))
+@command("saslStart", "saslContinue", "authenticate")
 def sasl(call):
     """Refuse to log in."""
     raise MongoError("AuthenticationFailed", "Authentication failed: the course's server has no users; connect without a name and password")

@@ -20,11 +20,11 @@ WORDS = {"number": NUMBERS, "bool": ("bool", *NUMBERS)}
 
 @dataclass(frozen=True)
 class Spec:
-    """One command. `fields` maps the names of its fields to the types they may have ("object|string", "any")."""
+    """One command. `fields` maps the names of its fields to the types they may have ("object|string", "any"); without it MongoDB takes any."""
 
     name: str
     handler: Any
-    fields: dict
+    fields: dict | None
     in_transaction: bool = False
     admin: bool = False
     api: bool = False  # part of API version 1
@@ -35,7 +35,8 @@ def command(*names, fields=None, **flags):
     """Register handler(call) -> reply (or an awaitable of one) under its names, the first of which is the right one."""
 
     def register(handler):
-        spec = Spec(names[0], handler, {name: None for name in names} | (fields or {}), **flags)
+        known = None if fields is None else dict.fromkeys(names, "any") | fields
+        spec = Spec(names[0], handler, known, **flags)
         for name in names:
             COMMANDS[name] = spec
         return handler
@@ -52,13 +53,15 @@ def look_up(name):
 
 def check_fields(name, document, fields, generic=()):
     """Raise MongoError where a document has a field that is unknown or of another type than `fields` says."""
+    if fields is None:
+        return
     for field, value in document.items():
         if field in generic:
             continue
         if field not in fields:
             raise MongoError(40415, f"BSON field '{name}.{field}' is an unknown field.")
         expected = fields[field]
-        if expected in (None, "any") or value is None:
+        if expected == "any" or value is None:
             continue
         allowed = [word for kind in expected.split("|") for word in WORDS.get(kind, (kind,))]
         if (found := type_name(value)) not in allowed:
