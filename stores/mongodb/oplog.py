@@ -22,6 +22,7 @@ class Change:
     key: dict | None = None
     before: dict | None = None
     after: dict | None = None
+    update: dict | None = None  # the operators of an update
     description: dict | None = None
     to: tuple | None = None
     session: tuple | None = None  # (lsid, txnNumber) of a transaction
@@ -43,7 +44,7 @@ class Oplog:
         self._last = Timestamp(int(clock.now()), 1)
         self._changes = []
         self._first = 0  # position of the oldest change that is kept
-        self.forgotten = self._last  # the time of the youngest change that is kept no more
+        self.forgotten = None  # the time of the youngest change that is kept no more
         self.listeners = set()
 
     @property
@@ -88,6 +89,7 @@ class Oplog:
     def clear(self):
         """Forget the changes; the cluster time goes on."""
         self._forget(len(self._changes))
+        self.tick()
 
     def _forget(self, count):
         if count:

@@ -6,13 +6,17 @@ Numbers of different types that are equal have the same bytes.
 """
 
 import math
+import re
 import struct
-from datetime import datetime, timedelta
+import uuid
+from datetime import datetime
 from decimal import Decimal
-
+from fractions import Fraction
 
 from bson import Binary, Code, DBRef, Decimal128, Int64, MaxKey, MinKey, ObjectId, Regex, Timestamp
 from bson.datetime_ms import DatetimeMS
+
+from stores.mongodb.ordering import Missing, milliseconds, regex_parts
 
 # The order of types: https://www.mongodb.com/docs/manual/reference/bson-type-comparison-order/
 # All lie between FIRST and LAST, also inverted, so these are below and above every encoding.
@@ -24,11 +28,10 @@ NULL = b"\x20"
 NAN = b"\x2f"
 NUMBER, STRING, OBJECT, ARRAY, BINARY, OBJECT_ID = b"\x30", b"\x40", b"\x50", b"\x60", b"\x70", b"\x80"
 FALSE, TRUE = b"\x90", b"\x91"
-DATE, TIMESTAMP, REGEX, CODE = b"\xa0", b"\xb0", b"\xc0", b"\xd0"
+DATE, TIMESTAMP, REGEX, CODE, SCOPED_CODE = b"\xa0", b"\xb0", b"\xc0", b"\xd0", b"\xd1"
 MAX_KEY = b"\xef"
+TYPE_OF = {NAN: NUMBER, TRUE: FALSE}  # where one type has two bytes
 
-EPOCH = datetime(1970, 1, 1)
-MILLISECOND = timedelta(milliseconds=1)
 INVERTED = bytes(255 - byte for byte in range(256))
 EXACT = 2**53  # whole numbers up to here are doubles
 PLACES = 1 << 192  # parts of the distance between two doubles that are told apart
@@ -76,8 +79,6 @@ def _parts(value, below):
     step = math.nextafter(below, math.inf)
     if math.isinf(step):
         return 1
-    from fractions import Fraction  # rarely needed
-
     return int((Fraction(value) - Fraction(below)) / (Fraction(step) - Fraction(below)) * PLACES) or 1
 
 
@@ -98,15 +99,21 @@ def _text(value):
 def _string(value, fold):
     if fold is None:
         return STRING + _text(value)
-    key = fold(value)
-    return STRING + (_text(key) if isinstance(key, str) else _text(repr(key)))
+    return STRING + _folded(fold(value))
+
+
+def _folded(key):
+    # What a collation makes of a text: nested tuples of texts and numbers. The shorter of two tuples comes first.
+    if isinstance(key, tuple):
+        return b"\x02" + b"".join(map(_folded, key)) + END
+    return b"\x03" + (_text(key) if isinstance(key, str) else int(key).to_bytes(8, "big"))
 
 
 def _document(value, fold):
     parts = [OBJECT]
     for name, each in value.items():
         key = encode(each, fold)
-        parts += (key[:1], _text(name), key)
+        parts += (TYPE_OF.get(key[:1], key[:1]), _text(name), key)  # MongoDB compares the type, the name, the value
     return b"".join([*parts, END])
 
 
@@ -119,19 +126,20 @@ def _binary(value, _):
 
 
 def _date(value, _):
-    milliseconds = int(value) if isinstance(value, DatetimeMS) else (value.replace(tzinfo=None) - EPOCH) // MILLISECOND
-    return DATE + (milliseconds + (1 << 63)).to_bytes(8, "big")
+    return DATE + (milliseconds(value) + (1 << 63)).to_bytes(8, "big")
 
 
 def _regex(value, _):
-    return REGEX + _text(value.pattern) + _text(str(value.flags))
+    pattern, options = regex_parts(value)
+    return REGEX + _text(pattern) + _text(options)
 
 
 def _code(value, fold):
-    return CODE + _text(str(value)) + (_document(value.scope, fold) if value.scope else END)
+    return CODE + _text(str(value)) if value.scope is None else SCOPED_CODE + _text(str(value)) + _document(value.scope, fold)
 
 
 ENCODERS = {
+    Missing: lambda value, fold: NULL,
     type(None): lambda value, fold: NULL,
     bool: lambda value, fold: TRUE if value else FALSE,
     int: number,
@@ -149,6 +157,8 @@ ENCODERS = {
     DatetimeMS: _date,
     Timestamp: lambda value, fold: TIMESTAMP + struct.pack(">II", value.time, value.inc),
     Regex: _regex,
+    re.Pattern: _regex,
+    uuid.UUID: lambda value, fold: _binary(Binary.from_uuid(value), fold),
     Code: _code,
     MinKey: lambda value, fold: MIN_KEY,
     MaxKey: lambda value, fold: MAX_KEY,
@@ -161,4 +171,4 @@ def _unusual(value, fold):
     for kind, encoder in ENCODERS.items():
         if isinstance(value, kind):
             return encoder(value, fold)
-    return NULL  # MISSING has no other place in an index
+    raise TypeError(f"expected a BSON value, found {type(value).__name__}: {value!r}")
