@@ -11,6 +11,7 @@ from bson import Timestamp
 
 from stores.mongodb import stages
 from stores.mongodb.commands.registry import check_fields
+from stores.mongodb.context import EngineContext
 from stores.mongodb.cursors import Cursor
 from stores.mongodb.errors import NON_RESUMABLE, MongoError, bad_value, not_embedded
 from stores.mongodb.updates import description
@@ -49,7 +50,8 @@ class ChangeStream(Cursor):
         self._position, self._after = _start(self._oplog, self._options)
         self._token = None
         self._invalidated = False
-        self._context = call.engine.context(call.database, self._collection or "$cmd.aggregate", call.operation)
+        watched = call.engine.collection(call.database, self._collection or "$cmd.aggregate")
+        self._context = EngineContext(call.engine, watched, call.operation)
         super().__init__(namespace, self._events(), call.operation)
 
     @property

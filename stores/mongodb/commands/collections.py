@@ -36,7 +36,7 @@ def create(call):
         if existing.get("options", {}) != options:
             raise MongoError("NamespaceExists", f"Collection {call.namespace} already exists.")
         return {}
-    call.engine.create_collection(call.database, name, options)
+    call.engine.create_collection(call.database, name, options, call.operation)
     return {}
 
 

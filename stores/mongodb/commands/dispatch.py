@@ -4,14 +4,16 @@ import inspect
 
 from bson import Int64, Timestamp
 
-from stores.mongodb.commands import registry
+from stores.mongodb.commands import failpoints, registry
 from stores.mongodb.commands.call import Call, whole
-from stores.mongodb.errors import TRANSIENT, MongoError, bad_value, failed_to_parse
+from stores.mongodb.errors import RETRYABLE_WRITE, TRANSIENT, MongoError, bad_value, failed_to_parse
 
 LEVELS = ("local", "available", "majority", "linearizable", "snapshot")
 SIGNATURE = {"hash": b"\0" * 20, "keyId": Int64(0)}
 ENDS_TRANSACTION = ("commitTransaction", "abortTransaction")
 TRANSIENT_CODES = {24, 112, 246, 251, 267}  # LockTimeout, WriteConflict, SnapshotUnavailable, NoSuchTransaction, PreparedTransaction…
+# HostUnreachable, HostNotFound, NetworkTimeout, ShutdownInProgress, PrimarySteppedDown, ExceededTimeLimit, SocketException …
+RETRYABLE_CODES = {6, 7, 89, 91, 189, 262, 9001, 10107, 11600, 11602, 13435, 13436}
 
 
 async def run(node, request, connection):
@@ -21,6 +23,8 @@ async def run(node, request, connection):
         if request.error is not None:
             raise request.error
         call = _prepare(node, request, connection)
+        if node.test_commands and await failpoints.before(call, connection):
+            return None, call
         reply = call.spec.handler(call)
         if inspect.isawaitable(reply):
             reply = await reply
@@ -29,8 +33,9 @@ async def run(node, request, connection):
             node.sessions.abort(call.session)
         if concern_error := _concern_error(call):
             reply["writeConcernError"] = concern_error
+            _label(call, reply, concern_error["code"])
     except MongoError as error:
-        reply = _failed(node, call, error).reply()
+        reply = _failed(node, call, error)
     return _with_times(node, reply), call
 
 
@@ -161,6 +166,9 @@ def _enter_snapshot(call, time):
 
 def _concern_error(call):
     """Return writeConcernError for a write that a replica set of one can never acknowledge as asked, or None."""
+    if call.fail and "writeConcernError" in call.fail:
+        call.labels = call.fail.get("errorLabels", call.fail["writeConcernError"].get("errorLabels"))
+        return {name: value for name, value in call.fail["writeConcernError"].items() if name != "errorLabels"}
     concern = call.get("writeConcern")
     if concern is None or call.spec.name in ("find", "getMore"):
         return None
@@ -176,14 +184,28 @@ def _concern_error(call):
 
 
 def _failed(node, call, error):
-    """Return the error with its labels; a transaction whose command fails is over."""
-    if call is None or call.transaction is None:
-        return error
-    if call.spec.name not in ENDS_TRANSACTION:
+    """Return the reply to a command that fails, with its labels; a transaction whose command fails is over."""
+    if call is not None and call.transaction is not None and call.spec.name not in ENDS_TRANSACTION:
         node.sessions.abort(call.session)
-    if error.code in TRANSIENT_CODES and TRANSIENT not in error.labels:
-        error.labels = (*error.labels, TRANSIENT)
-    return error
+    reply = error.reply()
+    if call is not None:
+        _label(call, reply, error.code)
+    return reply
+
+
+def _label(call, reply, code):
+    """Add what a driver must know of an error: whether the write or the transaction may be tried again."""
+    labels = set(reply.get("errorLabels", ()))
+    if call.labels is not None:
+        labels = set(call.labels)
+    elif call.number is not None:
+        if call.transaction is None or call.spec.name in ENDS_TRANSACTION:
+            if code in RETRYABLE_CODES:
+                labels.add(RETRYABLE_WRITE)
+        elif code in TRANSIENT_CODES | RETRYABLE_CODES:
+            labels.add(TRANSIENT)
+    if labels:
+        reply["errorLabels"] = sorted(labels)
 
 
 def _with_times(node, reply):
