@@ -186,7 +186,10 @@ def _start(oplog, options):
     elif (given := options.get("resumeAfter") or options.get("startAfter")) is not None:
         after = parse_token(given)
         if after[2] == INVALIDATE and "resumeAfter" in options:
-            raise MongoError("InvalidResumeToken", "Attempting to resume a change stream using 'resumeAfter' is not allowed from an invalidate notification.")
+            raise MongoError(
+                "InvalidResumeToken",
+                "Attempting to resume a change stream using 'resumeAfter' is not allowed from an invalidate notification.",
+            )
     else:
         return oplog.end, (oplog.last, AFTER_ALL, EVENT)
     if oplog.forgotten is not None and (after[0], after[1]) < (oplog.forgotten, 0):
@@ -212,7 +215,9 @@ def parse_token(document):
     try:
         seconds, number, order, kind = TOKEN.unpack(bytes.fromhex(document["_data"]))
     except (KeyError, TypeError, ValueError, struct.error):
-        raise MongoError("InvalidResumeToken", f"Invalid resume token: {document}: expected the _id of an event of this server") from None
+        raise MongoError(
+            "InvalidResumeToken", f"Invalid resume token: {document}: expected the _id of an event of this server"
+        ) from None
     return Timestamp(seconds, number), order, kind
 
 

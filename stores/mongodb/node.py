@@ -6,7 +6,7 @@ import logging
 from bson import Int64, ObjectId
 
 from stores.mongodb.commands import dispatch
-from stores.mongodb.commands.failpoints import FailPoint
+from stores.mongodb.commands.failpoints import NAMES, FailPoint
 from stores.mongodb.cursors import Cursors
 from stores.mongodb.errors import MongoError
 from stores.mongodb.sessions import Sessions
@@ -58,7 +58,7 @@ class Node:
         self.front = None
         self.topology = Topology()
         self.test_commands = test_commands
-        self.fail_point = FailPoint()
+        self.fail_points = {name: FailPoint() for name in NAMES}
 
     @property
     def address(self):
@@ -94,7 +94,8 @@ class Node:
         self.cursors.clear()
         self.sessions.clear()
         self.engine.reset()
-        self.fail_point.clear()
+        for point in self.fail_points.values():
+            point.clear()
 
     # Clients.
 

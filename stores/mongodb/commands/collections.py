@@ -104,7 +104,9 @@ def rename_collection(call):
     return {}
 
 
-@command("listCollections", fields={"filter": "object", "nameOnly": "bool", "authorizedCollections": "bool", "cursor": "object"}, api=True)
+@command(
+    "listCollections", fields={"filter": "object", "nameOnly": "bool", "authorizedCollections": "bool", "cursor": "object"}, api=True
+)
 def list_collections(call):
     """Return descriptions of the database's collections and views, by name."""
     chosen = Query(call.get("filter", {}))

@@ -143,12 +143,11 @@ PARAMETERS = {
 @command("getParameter", fields=dict.fromkeys((*PARAMETERS, "allParameters", "enableTestCommands"), "any"), admin=True)
 def get_parameter(call):
     """Return settings of the server."""
+    settings = {**PARAMETERS, "enableTestCommands": call.node.test_commands}
     asked = call.body["getParameter"]
     if asked == "*" or (isinstance(asked, dict) and asked.get("allParameters")):
-        return dict(PARAMETERS)
-    found = {name: PARAMETERS[name] for name in call.body if name in PARAMETERS}
-    if "enableTestCommands" in call.body:
-        found["enableTestCommands"] = call.node.test_commands
+        return settings
+    found = {name: settings[name] for name in call.body if name in settings}
     if not found:
         raise MongoError("InvalidOptions", "no option found to get")
     return found

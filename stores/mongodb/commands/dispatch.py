@@ -17,14 +17,15 @@ RETRYABLE_CODES = {6, 7, 89, 91, 189, 262, 9001, 10107, 11600, 11602, 13435, 134
 
 
 async def run(node, request, connection):
-    """Execute a request and return (reply, call); `call` is None where the request was refused at once."""
+    """Execute a request and return (reply, call); `call` is None where the request was refused at once; no reply means that a
+    fail point wants the connection closed."""
     call = None
     try:
         if request.error is not None:
             raise request.error
         call = _prepare(node, request, connection)
-        if node.test_commands and await failpoints.before(call, connection):
-            return None, call
+        if node.test_commands:
+            await failpoints.before(call, connection)
         reply = call.spec.handler(call)
         if inspect.isawaitable(reply):
             reply = await reply
@@ -34,6 +35,8 @@ async def run(node, request, connection):
         if concern_error := _concern_error(call):
             reply["writeConcernError"] = concern_error
             _label(call, reply, concern_error["code"])
+    except failpoints.ConnectionGone:
+        return None, call
     except MongoError as error:
         reply = _failed(node, call, error)
     return _with_times(node, reply), call
@@ -62,7 +65,7 @@ def _check_api(call):
         if any(call.body.get(name) is not None for name in registry.API[1:]):
             raise MongoError("APIVersionError", "Provided apiStrict and/or apiDeprecationErrors without passing apiVersion")
     elif version != "1":
-        raise MongoError(322, f"API version must be \"1\": found \"{version}\"")
+        raise MongoError(322, f'API version must be "1": found "{version}"')
     elif call.flag("apiStrict") and not call.spec.api:
         raise MongoError(
             "APIStrictError",
@@ -101,8 +104,11 @@ def _enter_session(call):
     call.number = whole(body["txnNumber"], "txnNumber")
     if body.get("autocommit") is None:
         if not call.spec.retryable:
-            raise MongoError(50768, f"txnNumber may only be provided for multi-document transactions and retryable write commands. "
-                             f"autocommit:false was not provided, and {call.spec.name} is not a retryable write command.")
+            raise MongoError(
+                50768,
+                f"txnNumber may only be provided for multi-document transactions and retryable write commands. "
+                f"autocommit:false was not provided, and {call.spec.name} is not a retryable write command.",
+            )
         sessions.retry(call.session, call.number)
         return
     if body["autocommit"] is not False:
@@ -118,7 +124,9 @@ def _enter_transaction(call):
         raise MongoError("InvalidOptions", "writeConcern is not allowed within a multi-statement transaction")
     if call.flag("startTransaction"):
         if ending:
-            raise MongoError("OperationNotSupportedInTransaction", f"Cannot run '{call.spec.name}' as the first command of a transaction")
+            raise MongoError(
+                "OperationNotSupportedInTransaction", f"Cannot run '{call.spec.name}' as the first command of a transaction"
+            )
         call.transaction = sessions.begin(call.session, call.number)
     else:
         if call.get("readConcern", {}).get("level") is not None:
@@ -140,8 +148,9 @@ def _check_read_concern(call):
     after = concern.get("afterClusterTime")
     if after is not None and (not isinstance(after, Timestamp) or after > call.node.oplog.last):
         raise MongoError(
-            "InvalidOptions", "readConcern afterClusterTime value must not be greater than the current clusterTime. "
-            f"Requested clusterTime: {after!r}; current clusterTime: {call.node.oplog.last!r}"
+            "InvalidOptions",
+            "readConcern afterClusterTime value must not be greater than the current clusterTime. "
+            f"Requested clusterTime: {after!r}; current clusterTime: {call.node.oplog.last!r}",
         )
     if level == "snapshot" and call.transaction is None:
         _enter_snapshot(call, concern.get("atClusterTime"))
@@ -150,7 +159,7 @@ def _check_read_concern(call):
 def _enter_snapshot(call, time):
     """Read what was there at a cluster time: a session keeps the data of its first snapshot read."""
     if call.spec.name not in ("find", "aggregate", "distinct"):
-        raise MongoError("InvalidOptions", f"Command {call.spec.name} does not support readConcern {{ level: \"snapshot\" }}")
+        raise MongoError("InvalidOptions", f'Command {call.spec.name} does not support readConcern {{ level: "snapshot" }}')
     if time is None:
         time = call.node.oplog.last
         call.operation.transaction = call.engine.begin()

@@ -1,7 +1,9 @@
-"""configureFailPoint with failCommand: faults that a client switches on by a command, as driver tests do.
+"""configureFailPoint: faults that a client switches on by a command, as driver tests do.
 
 MongoDB has it where enableTestCommands is set; here with EmbeddedMongoDB(test_commands=True). Lessons use server.faults.
-Source: the MongoDB wiki's page "The failCommand Fail Point".
+failCommand fails whole commands, onPrimaryTransactionalWrite single statements of retryable writes: after they are done or, with
+failBeforeCommitExceptionCode, before. Sources: the MongoDB wiki's page "The failCommand Fail Point", the driver specification
+"Retryable Writes Tests".
 """
 
 import asyncio
@@ -9,6 +11,14 @@ import asyncio
 from stores.mongodb.commands.call import whole
 from stores.mongodb.commands.registry import command
 from stores.mongodb.errors import MongoError
+
+
+WRITE = "onPrimaryTransactionalWrite"
+NAMES = ("failCommand", WRITE)
+
+
+class ConnectionGone(Exception):  # noqa: N818  (nothing is wrong: a fail point wants it so)
+    """The connection is to be closed without a reply."""
 
 
 class FailPoint:
@@ -33,9 +43,9 @@ class FailPoint:
             case {"skip": skip}:
                 self.skip, self.times = whole(skip, "skip"), None
 
-    def hits(self, name, client):
-        """Return what is to happen to this command, or None; it uses up one time."""
-        if self.times == 0 or name not in self.data.get("failCommands", ()):
+    def hits(self, name=None, client=None):
+        """Return what is to happen to this command or statement, or None; it uses up one time."""
+        if self.times == 0 or ("failCommands" in self.data and name not in self.data["failCommands"]):
             return None
         if self.data.get("appName", client) != client:
             return None
@@ -53,22 +63,34 @@ def configure_fail_point(call):
     if not call.node.test_commands:
         raise MongoError("CommandNotFound", "no such command: 'configureFailPoint'")
     name = call.body["configureFailPoint"]
-    if name != "failCommand":
-        raise MongoError("BadValue", f"expected the fail point failCommand, found {name!r}")
-    call.node.fail_point.set(call.get("mode"), call.get("data", {}))
+    if name not in NAMES:
+        raise MongoError("BadValue", f"expected one of the fail points {', '.join(NAMES)}, found {name!r}")
+    call.node.fail_points[name].set(call.get("mode"), call.get("data", {}))
     return {"count": 0}
 
 
 async def before(call, connection):
-    """Let a fail point act on a command: raise its error, close the connection (return True), or wait."""
-    data = call.fail = call.node.fail_point.hits(next(iter(call.request.body)), connection.name)
+    """Let failCommand act on a command: raise its error, raise ConnectionGone, or wait."""
+    data = call.fail = call.node.fail_points["failCommand"].hits(next(iter(call.request.body)), connection.name)
     if data is None:
-        return False
+        return
     if data.get("blockConnection"):
         await asyncio.sleep(data.get("blockTimeMS", 0) / 1000)
     if data.get("closeConnection"):
-        return True
+        raise ConnectionGone
     if "errorCode" in data:
         call.labels = data.get("errorLabels")
         raise MongoError(data["errorCode"], "Failing command via 'failCommand' failpoint", **data.get("errorExtraInfo", {}))
-    return False
+
+
+def at_statement(call, done):
+    """Let onPrimaryTransactionalWrite act before (done: False) or after a statement of a retryable write."""
+    point = call.node.fail_points[WRITE]
+    if point.times == 0 or ("failBeforeCommitExceptionCode" in point.data) == done:
+        return
+    data = point.hits()
+    if data is None:
+        return
+    if data.get("closeConnection", True):
+        raise ConnectionGone
+    raise MongoError(data.get("failBeforeCommitExceptionCode", 1), f"Failing write via '{WRITE}' failpoint")

@@ -7,7 +7,12 @@ from stores.mongodb.cursors import FIRST_BATCH, Cursor
 from stores.mongodb.errors import MongoError, bad_value
 
 
-@command("createIndexes", fields={"indexes": "array", "commitQuorum": "any", "ignoreUnknownIndexOptions": "bool"}, in_transaction=True, api=True)
+@command(
+    "createIndexes",
+    fields={"indexes": "array", "commitQuorum": "any", "ignoreUnknownIndexOptions": "bool"},
+    in_transaction=True,
+    api=True,
+)
 def create_indexes(call):
     """Create indexes, all or none."""
     specs = required(call, "indexes")
