@@ -11,6 +11,7 @@ from bson import Timestamp
 
 from stores.mongodb import stages
 from stores.mongodb.commands.registry import check_fields
+from stores.mongodb.context import EngineContext
 from stores.mongodb.cursors import Cursor
 from stores.mongodb.errors import NON_RESUMABLE, MongoError, bad_value, not_embedded
 from stores.mongodb.updates import description
@@ -49,7 +50,8 @@ class ChangeStream(Cursor):
         self._position, self._after = _start(self._oplog, self._options)
         self._token = None
         self._invalidated = False
-        self._context = call.engine.context(call.database, self._collection or "$cmd.aggregate", call.operation)
+        watched = call.engine.collection(call.database, self._collection or "$cmd.aggregate")
+        self._context = EngineContext(call.engine, watched, call.operation)
         super().__init__(namespace, self._events(), call.operation)
 
     @property
@@ -184,7 +186,10 @@ def _start(oplog, options):
     elif (given := options.get("resumeAfter") or options.get("startAfter")) is not None:
         after = parse_token(given)
         if after[2] == INVALIDATE and "resumeAfter" in options:
-            raise MongoError("InvalidResumeToken", "Attempting to resume a change stream using 'resumeAfter' is not allowed from an invalidate notification.")
+            raise MongoError(
+                "InvalidResumeToken",
+                "Attempting to resume a change stream using 'resumeAfter' is not allowed from an invalidate notification.",
+            )
     else:
         return oplog.end, (oplog.last, AFTER_ALL, EVENT)
     if oplog.forgotten is not None and (after[0], after[1]) < (oplog.forgotten, 0):
@@ -210,7 +215,9 @@ def parse_token(document):
     try:
         seconds, number, order, kind = TOKEN.unpack(bytes.fromhex(document["_data"]))
     except (KeyError, TypeError, ValueError, struct.error):
-        raise MongoError("InvalidResumeToken", f"Invalid resume token: {document}: expected the _id of an event of this server") from None
+        raise MongoError(
+            "InvalidResumeToken", f"Invalid resume token: {document}: expected the _id of an event of this server"
+        ) from None
     return Timestamp(seconds, number), order, kind
 
 

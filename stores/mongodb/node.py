@@ -6,6 +6,7 @@ import logging
 from bson import Int64, ObjectId
 
 from stores.mongodb.commands import dispatch
+from stores.mongodb.commands.failpoints import NAMES, FailPoint
 from stores.mongodb.cursors import Cursors
 from stores.mongodb.errors import MongoError
 from stores.mongodb.sessions import Sessions
@@ -44,7 +45,7 @@ class Node:
     MongoDB itself waits for its time-outs, which hold here too.
     """
 
-    def __init__(self, engine, clock):
+    def __init__(self, engine, clock, test_commands=False):
         self.engine = engine
         self.clock = clock
         self.oplog = engine.oplog
@@ -56,6 +57,8 @@ class Node:
         self.started = clock.now()
         self.front = None
         self.topology = Topology()
+        self.test_commands = test_commands
+        self.fail_points = {name: FailPoint() for name in NAMES}
 
     @property
     def address(self):
@@ -69,6 +72,10 @@ class Node:
         except Exception as error:  # a defect of ours: it must not look like one of the learner
             logger.exception("the embedded MongoDB failed")
             return MongoError("InternalError", f"the embedded engine failed: {type(error).__name__}: {error}").reply()
+        if reply is None:  # a fail point
+            connection.transport.abort()
+            await connection.finish(request.command)
+            return {}
         if call is not None:
             self._count(call, reply)
             if connection.front.logs:
@@ -87,6 +94,8 @@ class Node:
         self.cursors.clear()
         self.sessions.clear()
         self.engine.reset()
+        for point in self.fail_points.values():
+            point.clear()
 
     # Clients.
 

@@ -51,7 +51,9 @@ class Sessions:
     def use(self, lsid):
         """Return the session that a command names by {"id": uuid}; it begins with its first command."""
         if not (isinstance(lsid, dict) and isinstance(lsid.get("id"), bytes) and len(lsid["id"]) == 16):
-            raise MongoError("TypeMismatch", "BSON field 'OperationSessionInfo.lsid.id' is the wrong type, expected type 'binData' (UUID)")
+            raise MongoError(
+                "TypeMismatch", "BSON field 'OperationSessionInfo.lsid.id' is the wrong type, expected type 'binData' (UUID)"
+            )
         id_ = bytes(lsid["id"])
         session = self._sessions.get(id_)
         if session is None:
@@ -104,7 +106,9 @@ class Sessions:
                 f"{session.number} has already started on this session.",
             )
         if number == session.number and (session.transaction is not None or session.statements):
-            raise MongoError("ConflictingOperationInProgress", f"Only a transaction that has not yet begun can be started: {number} has")
+            raise MongoError(
+                "ConflictingOperationInProgress", f"Only a transaction that has not yet begun can be started: {number} has"
+            )
         self._advance(session, number)
         session.transaction = self._engine.begin()
         return session.transaction
@@ -126,9 +130,7 @@ class Sessions:
             )
         state = session.transaction.state
         if state == "aborted":
-            raise MongoError(
-                "NoSuchTransaction", f"Transaction with {{ txnNumber: {number} }} has been aborted.", labels=[TRANSIENT]
-            )
+            raise MongoError("NoSuchTransaction", f"Transaction with {{ txnNumber: {number} }} has been aborted.", labels=[TRANSIENT])
         if state == "committed" and not ending:
             raise MongoError("TransactionCommitted", f"Transaction with {{ txnNumber: {number} }} has been committed.")
         return session.transaction

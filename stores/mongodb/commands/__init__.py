@@ -6,6 +6,7 @@ from stores.mongodb.commands import (  # noqa: F401  (importing a family registe
     collections,
     cursors,
     diagnostics,
+    failpoints,
     handshake,
     indexes,
     reads,

@@ -9,7 +9,9 @@ from stores.mongodb.errors import MongoError, failed_to_parse, type_mismatch
 
 AGGREGATE = {
     **{"pipeline": "array", "cursor": "object", "hint": "object|string", "let": "object", "collation": "object"},
-    **dict.fromkeys(("explain", "allowDiskUse", "bypassDocumentValidation", "bypassEmptyTsReplacement", "allowPartialResults"), "bool"),
+    **dict.fromkeys(
+        ("explain", "allowDiskUse", "bypassDocumentValidation", "bypassEmptyTsReplacement", "allowPartialResults"), "bool"
+    ),
     **{"collectionUUID": "any", "passthroughToShard": "any", "exchange": "any"},
 }
 WHOLE_DATABASE = "$cmd.aggregate"

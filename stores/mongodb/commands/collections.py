@@ -36,7 +36,7 @@ def create(call):
         if existing.get("options", {}) != options:
             raise MongoError("NamespaceExists", f"Collection {call.namespace} already exists.")
         return {}
-    call.engine.create_collection(call.database, name, options)
+    call.engine.create_collection(call.database, name, options, call.operation)
     return {}
 
 
@@ -104,7 +104,9 @@ def rename_collection(call):
     return {}
 
 
-@command("listCollections", fields={"filter": "object", "nameOnly": "bool", "authorizedCollections": "bool", "cursor": "object"}, api=True)
+@command(
+    "listCollections", fields={"filter": "object", "nameOnly": "bool", "authorizedCollections": "bool", "cursor": "object"}, api=True
+)
 def list_collections(call):
     """Return descriptions of the database's collections and views, by name."""
     chosen = Query(call.get("filter", {}))

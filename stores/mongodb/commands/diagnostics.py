@@ -140,13 +140,14 @@ PARAMETERS = {
 }
 
 
-@command("getParameter", fields=dict.fromkeys((*PARAMETERS, "allParameters"), "any"), admin=True)
+@command("getParameter", fields=dict.fromkeys((*PARAMETERS, "allParameters", "enableTestCommands"), "any"), admin=True)
 def get_parameter(call):
     """Return settings of the server."""
+    settings = {**PARAMETERS, "enableTestCommands": call.node.test_commands}
     asked = call.body["getParameter"]
     if asked == "*" or (isinstance(asked, dict) and asked.get("allParameters")):
-        return dict(PARAMETERS)
-    found = {name: PARAMETERS[name] for name in call.body if name in PARAMETERS}
+        return settings
+    found = {name: settings[name] for name in call.body if name in settings}
     if not found:
         raise MongoError("InvalidOptions", "no option found to get")
     return found
@@ -155,7 +156,8 @@ def get_parameter(call):
 @command("getCmdLineOpts", admin=True)
 def get_command_line_options(call):
     """There is no command line."""
-    return {"argv": ["embedded"], "parsed": {"net": {"bindIp": call.node.front.host, "port": call.node.front.port}}}
+    parameters = {"setParameter": {"enableTestCommands": 1}} if call.node.test_commands else {}
+    return {"argv": ["embedded"], "parsed": {**parameters, "net": {"bindIp": call.node.front.host, "port": call.node.front.port}}}
 
 
 @command("getLog", admin=True)

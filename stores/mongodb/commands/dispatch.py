@@ -4,23 +4,28 @@ import inspect
 
 from bson import Int64, Timestamp
 
-from stores.mongodb.commands import registry
+from stores.mongodb.commands import failpoints, registry
 from stores.mongodb.commands.call import Call, whole
-from stores.mongodb.errors import TRANSIENT, MongoError, bad_value, failed_to_parse
+from stores.mongodb.errors import RETRYABLE_WRITE, TRANSIENT, MongoError, bad_value, failed_to_parse
 
 LEVELS = ("local", "available", "majority", "linearizable", "snapshot")
 SIGNATURE = {"hash": b"\0" * 20, "keyId": Int64(0)}
 ENDS_TRANSACTION = ("commitTransaction", "abortTransaction")
 TRANSIENT_CODES = {24, 112, 246, 251, 267}  # LockTimeout, WriteConflict, SnapshotUnavailable, NoSuchTransaction, PreparedTransaction…
+# HostUnreachable, HostNotFound, NetworkTimeout, ShutdownInProgress, PrimarySteppedDown, ExceededTimeLimit, SocketException …
+RETRYABLE_CODES = {6, 7, 89, 91, 189, 262, 9001, 10107, 11600, 11602, 13435, 13436}
 
 
 async def run(node, request, connection):
-    """Execute a request and return (reply, call); `call` is None where the request was refused at once."""
+    """Execute a request and return (reply, call); `call` is None where the request was refused at once; no reply means that a
+    fail point wants the connection closed."""
     call = None
     try:
         if request.error is not None:
             raise request.error
         call = _prepare(node, request, connection)
+        if node.test_commands:
+            await failpoints.before(call, connection)
         reply = call.spec.handler(call)
         if inspect.isawaitable(reply):
             reply = await reply
@@ -29,8 +34,11 @@ async def run(node, request, connection):
             node.sessions.abort(call.session)
         if concern_error := _concern_error(call):
             reply["writeConcernError"] = concern_error
+            _label(call, reply, concern_error["code"])
+    except failpoints.ConnectionGone:
+        return None, call
     except MongoError as error:
-        reply = _failed(node, call, error).reply()
+        reply = _failed(node, call, error)
     return _with_times(node, reply), call
 
 
@@ -57,7 +65,7 @@ def _check_api(call):
         if any(call.body.get(name) is not None for name in registry.API[1:]):
             raise MongoError("APIVersionError", "Provided apiStrict and/or apiDeprecationErrors without passing apiVersion")
     elif version != "1":
-        raise MongoError(322, f"API version must be \"1\": found \"{version}\"")
+        raise MongoError(322, f'API version must be "1": found "{version}"')
     elif call.flag("apiStrict") and not call.spec.api:
         raise MongoError(
             "APIStrictError",
@@ -96,8 +104,11 @@ def _enter_session(call):
     call.number = whole(body["txnNumber"], "txnNumber")
     if body.get("autocommit") is None:
         if not call.spec.retryable:
-            raise MongoError(50768, f"txnNumber may only be provided for multi-document transactions and retryable write commands. "
-                             f"autocommit:false was not provided, and {call.spec.name} is not a retryable write command.")
+            raise MongoError(
+                50768,
+                f"txnNumber may only be provided for multi-document transactions and retryable write commands. "
+                f"autocommit:false was not provided, and {call.spec.name} is not a retryable write command.",
+            )
         sessions.retry(call.session, call.number)
         return
     if body["autocommit"] is not False:
@@ -113,7 +124,9 @@ def _enter_transaction(call):
         raise MongoError("InvalidOptions", "writeConcern is not allowed within a multi-statement transaction")
     if call.flag("startTransaction"):
         if ending:
-            raise MongoError("OperationNotSupportedInTransaction", f"Cannot run '{call.spec.name}' as the first command of a transaction")
+            raise MongoError(
+                "OperationNotSupportedInTransaction", f"Cannot run '{call.spec.name}' as the first command of a transaction"
+            )
         call.transaction = sessions.begin(call.session, call.number)
     else:
         if call.get("readConcern", {}).get("level") is not None:
@@ -135,8 +148,9 @@ def _check_read_concern(call):
     after = concern.get("afterClusterTime")
     if after is not None and (not isinstance(after, Timestamp) or after > call.node.oplog.last):
         raise MongoError(
-            "InvalidOptions", "readConcern afterClusterTime value must not be greater than the current clusterTime. "
-            f"Requested clusterTime: {after!r}; current clusterTime: {call.node.oplog.last!r}"
+            "InvalidOptions",
+            "readConcern afterClusterTime value must not be greater than the current clusterTime. "
+            f"Requested clusterTime: {after!r}; current clusterTime: {call.node.oplog.last!r}",
         )
     if level == "snapshot" and call.transaction is None:
         _enter_snapshot(call, concern.get("atClusterTime"))
@@ -145,7 +159,7 @@ def _check_read_concern(call):
 def _enter_snapshot(call, time):
     """Read what was there at a cluster time: a session keeps the data of its first snapshot read."""
     if call.spec.name not in ("find", "aggregate", "distinct"):
-        raise MongoError("InvalidOptions", f"Command {call.spec.name} does not support readConcern {{ level: \"snapshot\" }}")
+        raise MongoError("InvalidOptions", f'Command {call.spec.name} does not support readConcern {{ level: "snapshot" }}')
     if time is None:
         time = call.node.oplog.last
         call.operation.transaction = call.engine.begin()
@@ -161,6 +175,9 @@ def _enter_snapshot(call, time):
 
 def _concern_error(call):
     """Return writeConcernError for a write that a replica set of one can never acknowledge as asked, or None."""
+    if call.fail and "writeConcernError" in call.fail:
+        call.labels = call.fail.get("errorLabels", call.fail["writeConcernError"].get("errorLabels"))
+        return {name: value for name, value in call.fail["writeConcernError"].items() if name != "errorLabels"}
     concern = call.get("writeConcern")
     if concern is None or call.spec.name in ("find", "getMore"):
         return None
@@ -176,14 +193,28 @@ def _concern_error(call):
 
 
 def _failed(node, call, error):
-    """Return the error with its labels; a transaction whose command fails is over."""
-    if call is None or call.transaction is None:
-        return error
-    if call.spec.name not in ENDS_TRANSACTION:
+    """Return the reply to a command that fails, with its labels; a transaction whose command fails is over."""
+    if call is not None and call.transaction is not None and call.spec.name not in ENDS_TRANSACTION:
         node.sessions.abort(call.session)
-    if error.code in TRANSIENT_CODES and TRANSIENT not in error.labels:
-        error.labels = (*error.labels, TRANSIENT)
-    return error
+    reply = error.reply()
+    if call is not None:
+        _label(call, reply, error.code)
+    return reply
+
+
+def _label(call, reply, code):
+    """Add what a driver must know of an error: whether the write or the transaction may be tried again."""
+    labels = set(reply.get("errorLabels", ()))
+    if call.labels is not None:
+        labels = set(call.labels)
+    elif call.number is not None:
+        if call.transaction is None or call.spec.name in ENDS_TRANSACTION:
+            if code in RETRYABLE_CODES:
+                labels.add(RETRYABLE_WRITE)
+        elif code in TRANSIENT_CODES | RETRYABLE_CODES:
+            labels.add(TRANSIENT)
+    if labels:
+        reply["errorLabels"] = sorted(labels)
 
 
 def _with_times(node, reply):

@@ -15,6 +15,8 @@ VERSION = "8.0.0"  # whose commands and words the server follows
 WIRE_VERSION = 25  # of MongoDB 8.0
 SET_NAME = "rs0"
 ELECTION = ObjectId("7fffffff0000000000000001")
+
+
 @command("hello", api=True)
 async def hello(call):
     """Present a primary of a replica set of one: sets have transactions and change streams."""
@@ -130,7 +132,9 @@ def connection_status(call):
 @command("saslStart", "saslContinue", "authenticate")
 def sasl(call):
     """Refuse to log in."""
-    raise MongoError("AuthenticationFailed", "Authentication failed: the course's server has no users; connect without a name and password")
+    raise MongoError(
+        "AuthenticationFailed", "Authentication failed: the course's server has no users; connect without a name and password"
+    )
 
 
 @command("logout")

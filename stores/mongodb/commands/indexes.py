@@ -7,14 +7,19 @@ from stores.mongodb.cursors import FIRST_BATCH, Cursor
 from stores.mongodb.errors import MongoError, bad_value
 
 
-@command("createIndexes", fields={"indexes": "array", "commitQuorum": "any", "ignoreUnknownIndexOptions": "bool"}, in_transaction=True, api=True)
+@command(
+    "createIndexes",
+    fields={"indexes": "array", "commitQuorum": "any", "ignoreUnknownIndexOptions": "bool"},
+    in_transaction=True,
+    api=True,
+)
 def create_indexes(call):
     """Create indexes, all or none."""
     specs = required(call, "indexes")
     if not specs:
         raise bad_value("Must specify at least one index to create")
     created = not call.engine.exists(call.database, call.collection_name)
-    before, after = call.collection.create_indexes(specs)
+    before, after = call.collection.create_indexes(specs, call.operation)
     reply = {"numIndexesBefore": before, "numIndexesAfter": after, "createdCollectionAutomatically": created}
     if before == after:
         reply["note"] = "all indexes already exist"
@@ -26,7 +31,7 @@ def list_indexes(call):
     """Return the descriptions of a collection's indexes."""
     must_exist(call)
     size = call.get("cursor", {}).get("batchSize", FIRST_BATCH)
-    return first_batch(call, Cursor(call.namespace, call.collection.list_indexes(), call.operation), size)
+    return first_batch(call, Cursor(call.namespace, call.collection.list_indexes(call.operation), call.operation), size)
 
 
 @command("dropIndexes", "deleteIndexes", fields={"index": "string|object|array"}, api=True)

@@ -1,5 +1,6 @@
 """Writes consist of statements: each is executed once, however often the client sends it."""
 
+from stores.mongodb.commands import failpoints
 from stores.mongodb.commands.call import whole
 from stores.mongodb.errors import MongoError, bad_value
 from stores.mongodb.protocol.messages import MAX_BATCH
@@ -20,7 +21,9 @@ class Statements:
     async def run(self, statements, step):
         """Yield (index, outcome of step(statement)) of each that succeeds. Ordered ones end at the first that does not."""
         if not 0 < len(statements) <= MAX_BATCH:
-            raise MongoError("InvalidLength", f"Write batch sizes must be between 1 and {MAX_BATCH}. Got {len(statements)} operations.")
+            raise MongoError(
+                "InvalidLength", f"Write batch sizes must be between 1 and {MAX_BATCH}. Got {len(statements)} operations."
+            )
         ids = self._ids(len(statements))
         for index, statement in enumerate(statements):
             if self._done is not None and ids[index] in self._done:
@@ -28,6 +31,8 @@ class Statements:
                 yield index, self._done[ids[index]]
                 continue
             try:
+                if self._done is not None:
+                    failpoints.at_statement(self._call, done=False)
                 outcome = await self._call.write(lambda: step(statement))  # noqa: B023  (called at once)
             except MongoError as error:
                 if error.name in NEVER_ALONE and (self._call.transaction is not None or error.name != "WriteConflict"):
@@ -38,6 +43,7 @@ class Statements:
                 continue
             if self._done is not None:
                 self._done[ids[index]] = outcome
+                failpoints.at_statement(self._call, done=True)
             yield index, outcome
 
     def reply(self, answer):
@@ -51,8 +57,10 @@ class Statements:
     def _ids(self, count):
         if (ids := self._call.get("stmtIds")) is not None:
             if len(ids) != count:
-                raise bad_value("Number of statement ids must match the number of batch entries. "
-                                f"Got {len(ids)} statement ids but {count} operations")
+                raise bad_value(
+                    "Number of statement ids must match the number of batch entries. "
+                    f"Got {len(ids)} statement ids but {count} operations"
+                )
             return ids
         first = whole(self._call.get("stmtId", 0), "stmtId")
         return range(first, first + count)

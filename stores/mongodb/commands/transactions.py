@@ -29,7 +29,9 @@ def abort(call):
 
 def _of(call, name):
     if call.transaction is None:
-        raise MongoError("NoSuchTransaction" if call.session is not None else "CommandFailed", f"{name} must be run within a transaction")
+        raise MongoError(
+            "NoSuchTransaction" if call.session is not None else "CommandFailed", f"{name} must be run within a transaction"
+        )
     return call.transaction
 
 
