@@ -143,6 +143,7 @@ def test_reset_and_stop_leave_what_others_have(locked, server, client, outside):
     server.reset()
     assert client.list_database_names() == []
     client.shop.things.insert_one({"_id": 2})
+    client.close()
     server.stop()
     assert "shop" not in outside.list_database_names()
     assert outside.theirs.things.count_documents({}) == 1
