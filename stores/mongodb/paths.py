@@ -75,7 +75,7 @@ def get(value, parts, start=0):
             if value is MISSING:
                 return MISSING
         elif isinstance(value, list):
-            found = (get(inner, parts, index) for inner in value if isinstance(inner, (dict, list, DBRef)))
+            found = (get(inner, parts, index) for inner in value if isinstance(inner, (dict, DBRef)))
             return [inner for inner in found if inner is not MISSING]
         elif isinstance(value, DBRef):
             return get(value.as_doc(), parts, index)
