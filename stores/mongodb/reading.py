@@ -10,6 +10,7 @@ from stores.mongodb.planner.building import needed
 from stores.mongodb.planner.request import Request
 from stores.mongodb.projection import Projection
 from stores.mongodb.query import Query
+from stores.mongodb.query.text import TextSearch
 
 
 def request(collection, kind, filter, operation, **more):
@@ -32,9 +33,7 @@ def text_search(store, filter):
         return None
     for tree in store.trees.values():
         if "weights" in tree.spec:
-            from stores.mongodb.query.text import TextSearch
-
-            return TextSearch(tree.weights, wanted)
+            return TextSearch(tree.weights, wanted, tree.language)
     raise MongoError("IndexNotFound", "text index required for $text query")
 
 

@@ -138,14 +138,14 @@ def trial(store, plans):
 def candidates(store, request):
     """Return the plans that MongoDB would consider."""
     conjunction = analyse(request.filter)
-    if request.hint is not None or request.min or request.max:
-        return hinted(store, request, conjunction, _plan_through, scan_all)
-    if _finds_by_id(store, request):
-        return [Plan(build(store, request, nodes.IdHack(store, request.filter["_id"])))]
     if request.query.near is not None:
         return [_near(store, request)]
     if request.text is not None:
         return [_text(store, request)]
+    if request.hint is not None or request.min or request.max:
+        return hinted(store, request, conjunction, _plan_through, scan_all)
+    if _finds_by_id(store, request):
+        return [Plan(build(store, request, nodes.IdHack(store, request.filter["_id"])))]
     if request.purpose == "count" and not request.filter:
         return [Plan(nodes.FastCount(store, request.skip, request.limit))]
     trees = [tree for tree in store.trees.values() if not tree.hidden]
@@ -295,5 +295,5 @@ def _text(store, request):
         raise MongoError("IndexNotFound", "text index required for $text query")
     if request.hint is not None:
         raise bad_value("A hint is not allowed in a query with $text")
-    source = nodes.TextMatch(store, tree, request.text.words, request.filter, request.query)
+    source = nodes.TextMatch(store, tree, request.text, request.filter, request.query)
     return Plan(build(store, request, source, not request.sort))

@@ -438,20 +438,23 @@ class TextMatch(Node):
 
     name = "TEXT_MATCH"
 
-    def __init__(self, store, tree, words, filter, query):
+    def __init__(self, store, tree, search, filter, query):
         super().__init__()
-        self.store, self.tree, self.words, self.filter, self.query = store, tree, words, filter, query
+        self.store, self.tree, self.search, self.filter, self.query = store, tree, search, filter, query
 
     def produce(self):
-        for record in self.tree.records(self.words, self):
+        for record in self.tree.records(self.search, self):
             document = self.store.documents_by_record.get(record)
             self.docs_examined += 1
             yield (record, document, None) if document is not None and self.query(document) else None
 
     def describe(self):
         return {
-            "filter": self.filter, "indexPrefix": {}, "indexName": self.tree.name, "parsedTextQuery": {"terms": sorted(self.words)},
-            "textIndexVersion": 3,
+            "filter": self.filter, "indexPrefix": {}, "indexName": self.tree.name, "textIndexVersion": 3,
+            "parsedTextQuery": {
+                "terms": sorted(self.search.terms), "negatedTerms": sorted(self.search.without), "phrases": list(self.search.phrases),
+                "negatedPhrases": list(self.search.without_phrases),
+            },
         }  # fmt: skip
 
     def numbers(self):
