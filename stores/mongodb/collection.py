@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from stores.mongodb import collation, definition, planner, reading
 from stores.mongodb.errors import MongoError
 from stores.mongodb.operation import Blocked, Modified, Operation, Updated
+from stores.mongodb.planner import explaining
 from stores.mongodb.planner.request import Request
 from stores.mongodb.projection import Projection
 from stores.mongodb.update import Update
@@ -79,8 +80,6 @@ class Collection:
 
     def explain(self, kind, command, verbosity="queryPlanner", operation=None):
         """Return how a command would be executed; above "queryPlanner" it is (but writes nothing), and counted."""
-        from stores.mongodb.planner import explaining
-
         return explaining.explain(self, kind, command, verbosity, operation or Operation())
 
     def tail(self, position=None):
@@ -132,7 +131,7 @@ class Collection:
             modified = 0
             for record, document in rows:
                 new = change.apply(document, request.query.match(document))
-                modified += writer.replace(record, new, change.kind == "replacement")
+                modified += writer.replace(record, new, change)
             if rows or not upsert:
                 return Updated(len(rows), modified)
             made = writer.insert(change.insert(request.query))
@@ -170,7 +169,7 @@ class Collection:
             if remove:
                 writer.remove(record)
                 return Modified(shape.apply(document, match), True)
-            writer.replace(record, change.apply(document, match), change.kind == "replacement")
+            writer.replace(record, change.apply(document, match), change)
             shown = writer.store.documents_by_record[record] if new else document
             return Modified(shape.apply(shown, match), True)
 

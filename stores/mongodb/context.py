@@ -50,7 +50,7 @@ class EngineContext(stages.Context):
     def put(self, database, collection, _id, new_document):
         """Put a document in the place of the one with this _id."""
         with self.engine.collection(database, collection).writing(self._other()) as writer:
-            writer.replace(writer.store.record_of(_id), new_document, replaced=True)
+            writer.replace(writer.store.record_of(_id), new_document)
 
     def unique_on(self, database, collection, fields):
         """Return whether a unique index has exactly these fields."""

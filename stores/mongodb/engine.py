@@ -11,6 +11,7 @@ import mongomock
 
 from stores.mongodb import catalog
 from stores.mongodb.collection import Collection
+from stores.mongodb.context import EngineContext
 from stores.mongodb.expiry import Expiry
 from stores.mongodb.operation import Operation
 from stores.mongodb.oplog import Oplog
@@ -60,6 +61,10 @@ class Engine:
     def collection(self, database, name):
         """Return the Collection of that name, whether it exists yet or not."""
         return Collection(self, database, name)
+
+    def context(self, database, name, operation):
+        """Return what the stages of a pipeline on this collection see."""
+        return EngineContext(self, self.collection(database, name), operation)
 
     def store(self, database, name, operation=None):
         """Return the store that an operation reads: its transaction's, or the common one."""

@@ -6,34 +6,35 @@ from stores.mongodb.errors import MongoError
 from stores.mongodb.indexes.keystring import encode
 from stores.mongodb.ordering import MISSING
 from stores.mongodb.paths import leaves, split
+from stores.mongodb.planner.building import needed
+from stores.mongodb.planner.dependencies import dependencies
 from stores.mongodb.planner.request import Request
 from stores.mongodb.projection import Projection
 from stores.mongodb.query import Query
+from stores.mongodb.query.text import TextSearch
 
 
 def request(collection, kind, filter, operation, **more):
     """Return a Request (`kind` is the class) for a filter and the options of an operation."""
     store, fold = collection.store(operation), collection.fold(operation)
-    score = text_score(store, filter)
-    query = Query(filter, let=operation.let, fold=fold, now=operation.now, text=score)
+    search = text_search(store, filter)
+    query = Query(filter, let=operation.let, fold=fold, now=operation.now, text=search and search.score)
     rules = operation.collation if operation.collation is not None else store.options.get("collation")
+    metadata = search and (lambda document: {"textScore": search.score(document)})
     return kind(
         filter, query, fold=fold, collation=rules, hint=operation.hint, min=operation.min, max=operation.max,
-        allow_disk=operation.allow_disk, stats=operation.stats, **more,
+        allow_disk=operation.allow_disk, stats=operation.stats, text=search, metadata=metadata, **more,
     )  # fmt: skip
 
 
-def text_score(store, filter):
-    """Return the function document → score for a filter with $text, by the collection's text index. None without $text."""
+def text_search(store, filter):
+    """Return the TextSearch for a filter with $text, by the collection's text index. None without $text."""
     wanted = text_of(filter)
     if wanted is None:
         return None
     for tree in store.trees.values():
         if "weights" in tree.spec:
-            from stores.mongodb.query.text import TextSearch
-
-            search = TextSearch(tree.weights, wanted)
-            return search.score
+            return TextSearch(tree.weights, wanted, tree.language)
     raise MongoError("IndexNotFound", "text index required for $text query")
 
 
@@ -55,12 +56,18 @@ def find(collection, filter, projection, sort, skip, limit, operation):
         steps = [("$match", filter), ("$sort", sort), ("$skip", skip), ("$limit", limit), ("$project", projection)]
         return aggregate(collection, [{stage: value} for stage, value in steps if value], operation)
     with collection.running(operation):
-        asked = collection.request(filter, operation, sort=sort, skip=skip, limit=limit)
-        shape = asked.projection = Projection(projection, asked.query, operation.let)
-        asked.needs = shape.paths()
+        asked = find_request(collection, filter, projection, sort, skip, limit, operation)
+        shape = Projection(projection, asked.query, operation.let)
         rows = planner.choose(collection.store(operation), asked).rows()
         found = _shaped(rows, asked, shape, projection)
         return iter(list(found)) if operation.transaction else found
+
+
+def find_request(collection, filter, projection, sort, skip, limit, operation):
+    """Return the Request of a find."""
+    return collection.request(
+        filter, operation, sort=sort, skip=skip, limit=abs(limit or 0), projection_spec=projection, needs=needed(projection)
+    )
 
 
 def _shaped(rows, asked, shape, projection):
@@ -68,18 +75,10 @@ def _shaped(rows, asked, shape, projection):
         yield from (document for _, document in rows)
         return
     positional = any(path.endswith(".$") for path in projection)
-    metadata = metadata_of(asked)
+    metadata = asked.metadata
     for _, document in rows:
         match = asked.query.match(document) if positional else None
         yield shape.apply(document, match, metadata(document) if metadata else None)
-
-
-def metadata_of(asked):
-    """Return the function document → values of $meta, or None if there are none."""
-    if asked.query.text is None:
-        return None
-    score = asked.text_score
-    return lambda document: {"textScore": score(document)}
 
 
 def count(collection, query, skip, limit, operation):
@@ -91,7 +90,7 @@ def count(collection, query, skip, limit, operation):
         return next((each["n"] for each in found), 0)
     with collection.running(operation):
         asked = collection.request(query, operation, skip=skip, limit=abs(limit), purpose="count", needs=set())
-        return sum(1 for _ in planner.choose(collection.store(operation), asked).rows())
+        return planner.choose(collection.store(operation), asked).count()
 
 
 def distinct(collection, key, query, operation):
@@ -172,5 +171,7 @@ def split_pipeline(collection, pipeline, operation):
         rest.pop(0)
     filters = [each for each in filters if each]
     filter = filters[0] if len(filters) == 1 else {"$and": filters} if filters else {}
-    asked = request(collection, Request, filter, operation, sort=sort, skip=skip, limit=limit)
+    needs = dependencies(rest)
+    projection = dict.fromkeys(sorted(needs - {"_id"}), 1) | {"_id": int("_id" in needs)} if needs else None
+    asked = request(collection, Request, filter, operation, sort=sort, skip=skip, limit=limit, needs=needs, projection_spec=projection)
     return asked, rest

@@ -58,8 +58,11 @@ class Writer:
             self._make_room()
         return document
 
-    def replace(self, record, new, replaced=False):
-        """Put a new version in the place of a document. Returns False, and writes nothing, if they are the same."""
+    def replace(self, record, new, change=None):
+        """Put a new version in the place of a document; `change` is the Update it came from, None for a whole new one.
+
+        Returns False, and writes nothing, if they are the same.
+        """
         old = self.store.documents_by_record[record]
         if new is old:
             return False
@@ -77,7 +80,9 @@ class Writer:
         keys, size = self._keys(new, record), self.store.sizes[record]
         self.store.put(record, new, keys, len(data))
         self._undo.append(lambda: self.store.put(record, old, {tree: tree.keys(old) for tree in self.store.trees.values()}, size))
-        self._note("replace" if replaced else "update", new, before=old, after=new)
+        operators = change.update if change is not None and change.kind == "operators" else None
+        replaced = change is None or change.kind == "replacement"
+        self._note("replace" if replaced else "update", new, before=old, after=new, update=operators)
         return True
 
     def remove(self, record):

@@ -23,9 +23,12 @@ async def run(node, request, connection):
     try:
         if request.error is not None:
             raise request.error
-        call = _prepare(node, request, connection)
+        call = _accept(node, request, connection)
         if node.test_commands:
             await failpoints.before(call, connection)
+        _limit_time(call)
+        _enter_session(call)
+        _check_read_concern(call)
         reply = call.spec.handler(call)
         if inspect.isawaitable(reply):
             reply = await reply
@@ -34,7 +37,7 @@ async def run(node, request, connection):
             node.sessions.abort(call.session)
         if concern_error := _concern_error(call):
             reply["writeConcernError"] = concern_error
-            _label(call, reply, concern_error["code"])
+            _label(call, reply, concern_error["code"], only_concern=True)
     except failpoints.ConnectionGone:
         return None, call
     except MongoError as error:
@@ -42,7 +45,7 @@ async def run(node, request, connection):
     return _with_times(node, reply), call
 
 
-def _prepare(node, request, connection):
+def _accept(node, request, connection):
     body = request.body
     name = next(iter(body), "")
     spec = registry.look_up(name)
@@ -53,9 +56,6 @@ def _prepare(node, request, connection):
         raise MongoError("Unauthorized", f"{spec.name} may only be run against the admin database.")
     _check_api(call)
     registry.check_fields(spec.name, call.body, spec.fields, registry.GENERIC)
-    _limit_time(call)
-    _enter_session(call)
-    _check_read_concern(call)
     return call
 
 
@@ -202,16 +202,17 @@ def _failed(node, call, error):
     return reply
 
 
-def _label(call, reply, code):
+def _label(call, reply, code, only_concern=False):
     """Add what a driver must know of an error: whether the write or the transaction may be tried again."""
     labels = set(reply.get("errorLabels", ()))
+    in_transaction = call.body.get("autocommit") is False
+    ending = call.spec.name in ENDS_TRANSACTION
     if call.labels is not None:
         labels = set(call.labels)
-    elif call.number is not None:
-        if call.transaction is None or call.spec.name in ENDS_TRANSACTION:
-            if code in RETRYABLE_CODES:
-                labels.add(RETRYABLE_WRITE)
-        elif code in TRANSIENT_CODES | RETRYABLE_CODES:
+    elif call.body.get("txnNumber") is not None:
+        if code in RETRYABLE_CODES and (ending or not in_transaction):
+            labels.add(RETRYABLE_WRITE)
+        if not only_concern and in_transaction and code in (TRANSIENT_CODES if ending else TRANSIENT_CODES | RETRYABLE_CODES):
             labels.add(TRANSIENT)
     if labels:
         reply["errorLabels"] = sorted(labels)

@@ -2,6 +2,8 @@
 
 from itertools import product
 
+from bson import DBRef
+
 from stores.mongodb.errors import MongoError
 from stores.mongodb.indexes.keystring import NULL, UNDEFINED, encode
 from stores.mongodb.ordering import MISSING
@@ -64,11 +66,17 @@ def walk(value, path, at):
     """Follow a path from its part number `at` until it ends or meets an array: return (value, parts passed)."""
     while True:
         if type(value) is list:
-            if at == len(path) or not is_index(path[at]) or any(type(each) is dict and path[at] in each for each in value):
+            if at == len(path) or not is_index(path[at]):
                 return value, at
+            if any(type(each) is dict and path[at] in each for each in value):
+                message = "Ambiguous field name found in array (do not use numeric field names in embedded elements in an array)"
+                raise MongoError(16746, f"{message}, field: '{path[at]}'")
             value = value[int(path[at])] if int(path[at]) < len(value) else MISSING  # a number is an element's
         elif at == len(path):
             return value, at
+        elif isinstance(value, DBRef):
+            value = value.as_doc()
+            continue
         elif isinstance(value, dict):
             value = value.get(path[at], MISSING)
         else:
@@ -80,7 +88,8 @@ def reach(value, path, at=0):
     """Yield the values at a path, through arrays; MISSING where it ends early."""
     if at == len(path):
         yield value
-    elif isinstance(value, dict):
+    elif isinstance(value, dict | DBRef):
+        value = value.as_doc() if isinstance(value, DBRef) else value
         yield from reach(value.get(path[at], MISSING), path, at + 1)
     elif isinstance(value, list):
         if is_index(path[at]) and int(path[at]) < len(value):

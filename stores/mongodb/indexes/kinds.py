@@ -1,11 +1,12 @@
-"""The kinds of index beside the ordinary one: hashed, 2dsphere, text, wildcard. They differ in the keys they make."""
+"""The kinds of index beside the ordinary one: hashed, 2dsphere, wildcard, and text (text.py). They differ in the keys they make."""
 
 import hashlib
 
 from stores.mongodb.errors import MongoError
 from stores.mongodb.indexes.index import Index
-from stores.mongodb.indexes.keys import Extractor, reach
-from stores.mongodb.indexes.keystring import NULL, OBJECT, encode
+from stores.mongodb.indexes.keys import reach
+from stores.mongodb.indexes.keystring import OBJECT, encode
+from stores.mongodb.indexes.text import TextIndex
 from stores.mongodb.ordering import MISSING
 
 
@@ -139,45 +140,3 @@ class WildcardIndex(Index):
 
     def _listed(self, path):
         return self.root or self.covers(path)
-
-
-class TextIndex(Index):
-    """An inverted index: an entry is (what stands before, word, what stands behind)."""
-
-    def __init__(self, spec, fold=None, matches=None):
-        super().__init__(spec, fold, matches)
-        self.sparse = True
-        self.plain = [field for field in self.fields if field not in ("_fts", "_ftsx")]
-        self.extractor = Extractor(self.plain)
-        self.weights = spec["weights"]
-        self.language = spec["default_language"]
-
-    def keys(self, document):
-        if self.matches is not None and not self.matches(document):
-            return []
-        words = self.words(document)
-        around = self.extractor.keys(document) if self.plain else [()]
-        keys = []
-        for values in around:
-            by_field = dict(zip(self.plain, values, strict=True))
-            for word in words:
-                by_field.update(_fts=encode(word), _ftsx=NULL)
-                keys.append(tuple(by_field[field] for field in self.fields))
-        return [self.directed(key) for key in keys]
-
-    def words(self, document):
-        """Return the set of stemmed words in the indexed fields of a document."""
-        from stores.mongodb.query import text  # the language of queries needs no index
-
-        return text.words(document, self.weights, self.language)
-
-    @property
-    def multikey_paths(self):
-        return {}
-
-    @property
-    def multikey(self):
-        return False
-
-    def is_multikey(self, field):
-        return False

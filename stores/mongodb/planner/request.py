@@ -12,7 +12,7 @@ class Request:
     """The part of a command that decides which documents are looked at.
 
     `needs` is the set of paths that the answer is made of (None: the whole documents); `purpose` is "find", "count" or
-    "distinct" (with `distinct` its path), which may do with keys alone. `near` and `text` come with the query.
+    "distinct" (with `distinct` its path), which may do with keys alone. `text` is the search of a $text.
     """
 
     filter: dict
@@ -20,7 +20,7 @@ class Request:
     sort: dict | None = None
     skip: int = 0
     limit: int = 0
-    projection: Any = None
+    projection_spec: dict | None = None
     needs: set | None = None
     purpose: str = "find"
     distinct: str | None = None
@@ -30,4 +30,7 @@ class Request:
     min: dict | None = None
     max: dict | None = None
     allow_disk: bool = True
+    text: Any = None  # the TextSearch of a $text
+    metadata: Any = None  # document -> values of $meta
+    explaining: bool = False
     stats: Stats = field(default_factory=Stats)

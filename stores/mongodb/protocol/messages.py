@@ -55,6 +55,7 @@ class Request:
     error: MongoError | None = None
     command: Command | None = None
     arrived: float = 0.0
+    raw: bytes = b""  # the whole message
 
     @property
     def wants_reply(self):
@@ -105,7 +106,7 @@ class Requests:
 def decode(message):
     """Return the Request that a whole message holds. Raises Malformed."""
     _, id_, _, opcode = HEADER.unpack_from(message)
-    compressed = opcode == OP_COMPRESSED
+    raw, compressed = message, opcode == OP_COMPRESSED
     if compressed:
         opcode, message = _inflate(message)
     try:
@@ -118,7 +119,7 @@ def decode(message):
                 raise Malformed(f"expected an OP_MSG (2013), found the opcode {opcode}")
     except (struct.error, IndexError, ValueError, BSONError) as error:
         raise Malformed(f"{type(error).__name__}: {error}") from None
-    request.compressed = compressed
+    request.compressed, request.raw = compressed, raw
     return request
 
 
@@ -213,3 +214,22 @@ def encode_reply(request, reply, id_, more_to_come=False):
     if request.compressed:
         body = struct.pack("<iiB", OP_MSG, len(body), ZLIB) + zlib.compress(body)
     return HEADER.pack(HEADER.size + len(body), id_, request.id, OP_COMPRESSED if request.compressed else OP_MSG) + body
+
+
+# What the front says to a real server.
+
+
+def encode_command(command, id_):
+    """Return the message of a command of the course's own."""
+    body = struct.pack("<IB", 0, 0) + bson.encode(command)
+    return HEADER.pack(HEADER.size + len(body), id_, 0, OP_MSG) + body
+
+
+def decode_reply(message):
+    """Return the document of a server's OP_MSG."""
+    return decode(message).body
+
+
+def more_to_come(message):
+    """Return whether a server's OP_MSG is followed by another."""
+    return bool(int.from_bytes(message[HEADER.size : HEADER.size + 4], "little") & MORE_TO_COME)
