@@ -3,7 +3,7 @@
 import itertools
 
 from stores.base import Command
-from stores.mongodb.errors import RETRYABLE_WRITE, TRANSIENT, MongoError
+from stores.mongodb.errors import RESUMABLE, RETRYABLE_WRITE, TRANSIENT, MongoError
 from stores.mongodb.protocol import messages
 from stores.mongodb.record import Executed
 from stores.wire import Session
@@ -94,7 +94,8 @@ class MongoSession(Session):
         if "autocommit" in request.body and next(iter(request.body)) not in ENDS_TRANSACTION:
             error = MongoError("WriteConflict", "write conflict: a fault that the course has asked for", labels=[TRANSIENT])
         else:
-            error = MongoError("PrimarySteppedDown", "the primary stepped down: a fault that the course has asked for", labels=[RETRYABLE_WRITE])
+            label = RESUMABLE if "getMore" in request.body else RETRYABLE_WRITE
+            error = MongoError("PrimarySteppedDown", "the primary stepped down: a fault that the course has asked for", labels=[label])
             self._reassure()  # the driver now waits until its monitor knows of a primary
         if not request.wants_reply:
             return None
