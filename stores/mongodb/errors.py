@@ -74,6 +74,7 @@ NAMES = {
     175: "CloneFailed",
     181: "AmbiguousIndexKeyPattern",
     182: "ViewDepthLimitExceeded",
+    186: "ClientMetadataCannotBeMutated",
     189: "PrimarySteppedDown",
     197: "InvalidIndexSpecificationOption",
     206: "NoSuchSession",

@@ -1,11 +1,10 @@
 """What happened to the data, in order: the engine writes it, change streams and cluster times read it."""
 
-from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from bson import Timestamp
 
-LENGTH = 10_000  # entries kept: a change stream cannot resume before the oldest
+LENGTH = 10_000  # changes kept at least: a change stream cannot resume before the oldest
 
 
 @dataclass
@@ -23,30 +22,45 @@ class Change:
     key: dict | None = None
     before: dict | None = None
     after: dict | None = None
+    update: dict | None = None  # the operators of an update
     description: dict | None = None
     to: tuple | None = None
     session: tuple | None = None  # (lsid, txnNumber) of a transaction
     uuid: object = None  # of the collection
     # Given by the oplog:
-    time: Timestamp = field(default=None)
+    time: Timestamp = None
     seconds: float = 0.0  # the engine's time
     order: int = 0  # among the changes of one transaction
 
 
 class Oplog:
-    """The last changes, each with its cluster time; `listeners` are called with each list of changes that became visible."""
+    """The last changes, each with its cluster time.
+
+    A reader keeps a position: the number of the next change it has not seen. `listeners` are called when there is more.
+    """
 
     def __init__(self, clock):
         self._clock = clock
         self._last = Timestamp(int(clock.now()), 1)
-        self.changes = deque(maxlen=LENGTH)
-        self.forgotten = self._last  # the time of the youngest change that is kept no more
-        self.listeners = []
+        self._changes = []
+        self._first = 0  # position of the oldest change that is kept
+        self.forgotten = None  # the time of the youngest change that is kept no more
+        self.listeners = set()
 
     @property
     def last(self):
         """The cluster time: of the last change."""
         return self._last
+
+    @property
+    def first(self):
+        """The position of the oldest change that is kept."""
+        return self._first
+
+    @property
+    def end(self):
+        """The position of the next change."""
+        return self._first + len(self._changes)
 
     def tick(self):
         """Return the next cluster time: seconds of the engine's clock and a number within the second."""
@@ -62,14 +76,23 @@ class Oplog:
         time, seconds = self.tick(), self._clock.now()
         for order, change in enumerate(changes):
             change.time, change.seconds, change.order = time, seconds, order
-            if len(self.changes) == self.changes.maxlen:
-                self.forgotten = self.changes[0].time
-            self.changes.append(change)
+        self._changes.extend(changes)
+        if len(self._changes) > 2 * LENGTH:
+            self._forget(len(self._changes) - LENGTH)
         for listener in list(self.listeners):
-            listener(changes)
+            listener()
+
+    def __getitem__(self, position):
+        """Return the change at a position between `first` and `end`."""
+        return self._changes[position - self._first]
 
     def clear(self):
         """Forget the changes; the cluster time goes on."""
-        if self.changes:
-            self.forgotten = self.changes[-1].time
-        self.changes.clear()
+        self._forget(len(self._changes))
+        self.tick()
+
+    def _forget(self, count):
+        if count:
+            self.forgotten = self._changes[count - 1].time
+        del self._changes[:count]
+        self._first += count

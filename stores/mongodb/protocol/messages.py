@@ -13,6 +13,7 @@ import bson
 from bson.codec_options import CodecOptions, DatetimeConversion
 from bson.errors import BSONError, InvalidBSON
 
+from stores.base import Command
 from stores.mongodb.errors import MongoError, document_too_large
 from stores.mongodb.protocol.checksum import crc32c
 from stores.wire import ProtocolError
@@ -41,7 +42,8 @@ class Request:
     """A command as it arrived.
 
     `body` is the command document, `sequences` the documents that came apart from it, under the names of the body's
-    arrays that they stand for. `error` is a MongoError when the message can be answered but not executed.
+    arrays that they stand for. `error` is a MongoError when the message can be answered but not executed. The session
+    notes as which Command it is recorded (None for connection set-up) and when it came (seconds of the loop's time).
     """
 
     id: int
@@ -51,6 +53,9 @@ class Request:
     opcode: int = OP_MSG
     compressed: bool = False
     error: MongoError | None = None
+    command: Command | None = None
+    arrived: float = 0.0
+    raw: bytes = b""  # the whole message
 
     @property
     def wants_reply(self):
@@ -101,7 +106,7 @@ class Requests:
 def decode(message):
     """Return the Request that a whole message holds. Raises Malformed."""
     _, id_, _, opcode = HEADER.unpack_from(message)
-    compressed = opcode == OP_COMPRESSED
+    raw, compressed = message, opcode == OP_COMPRESSED
     if compressed:
         opcode, message = _inflate(message)
     try:
@@ -114,7 +119,7 @@ def decode(message):
                 raise Malformed(f"expected an OP_MSG (2013), found the opcode {opcode}")
     except (struct.error, IndexError, ValueError, BSONError) as error:
         raise Malformed(f"{type(error).__name__}: {error}") from None
-    request.compressed = compressed
+    request.compressed, request.raw = compressed, raw
     return request
 
 
@@ -209,3 +214,22 @@ def encode_reply(request, reply, id_, more_to_come=False):
     if request.compressed:
         body = struct.pack("<iiB", OP_MSG, len(body), ZLIB) + zlib.compress(body)
     return HEADER.pack(HEADER.size + len(body), id_, request.id, OP_COMPRESSED if request.compressed else OP_MSG) + body
+
+
+# What the front says to a real server.
+
+
+def encode_command(command, id_):
+    """Return the message of a command of the course's own."""
+    body = struct.pack("<IB", 0, 0) + bson.encode(command)
+    return HEADER.pack(HEADER.size + len(body), id_, 0, OP_MSG) + body
+
+
+def decode_reply(message):
+    """Return the document of a server's OP_MSG."""
+    return decode(message).body
+
+
+def more_to_come(message):
+    """Return whether a server's OP_MSG is followed by another."""
+    return bool(int.from_bytes(message[HEADER.size : HEADER.size + 4], "little") & MORE_TO_COME)

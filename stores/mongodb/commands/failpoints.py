@@ -1,0 +1,96 @@
+"""configureFailPoint: faults that a client switches on by a command, as driver tests do.
+
+MongoDB has it where enableTestCommands is set; here with EmbeddedMongoDB(test_commands=True). Lessons use server.faults.
+failCommand fails whole commands, onPrimaryTransactionalWrite single statements of retryable writes: after they are done or, with
+failBeforeCommitExceptionCode, before. Sources: the MongoDB wiki's page "The failCommand Fail Point", the driver specification
+"Retryable Writes Tests".
+"""
+
+import asyncio
+
+from stores.mongodb.commands.call import whole
+from stores.mongodb.commands.registry import command
+from stores.mongodb.errors import MongoError
+
+
+WRITE = "onPrimaryTransactionalWrite"
+NAMES = ("failCommand", WRITE)
+
+
+class ConnectionGone(Exception):  # noqa: N818  (nothing is wrong: a fail point wants it so)
+    """The connection is to be closed without a reply."""
+
+
+class FailPoint:
+    """The fault in force: `data` says what fails how, `times` how often still (None: always), `skip` how many pass before."""
+
+    def __init__(self):
+        self.clear()
+
+    def clear(self):
+        """Let every command pass."""
+        self.times, self.skip, self.data = 0, 0, {}
+
+    def set(self, mode, data):
+        """Begin as `mode` says: "alwaysOn", "off", {"times": n} or {"skip": n}."""
+        self.clear()
+        self.data = data
+        match mode:
+            case "alwaysOn":
+                self.times = None
+            case {"times": times}:
+                self.times = whole(times, "times")
+            case {"skip": skip}:
+                self.skip, self.times = whole(skip, "skip"), None
+
+    def hits(self, name=None, client=None):
+        """Return what is to happen to this command or statement, or None; it uses up one time."""
+        if self.times == 0 or ("failCommands" in self.data and name not in self.data["failCommands"]):
+            return None
+        if self.data.get("appName", client) != client:
+            return None
+        if self.skip:
+            self.skip -= 1
+            return None
+        if self.times is not None:
+            self.times -= 1
+        return self.data
+
+
+@command("configureFailPoint", fields={"mode": "any", "data": "object"}, admin=True)
+def configure_fail_point(call):
+    """Set failCommand."""
+    if not call.node.test_commands:
+        raise MongoError("CommandNotFound", "no such command: 'configureFailPoint'")
+    name = call.body["configureFailPoint"]
+    if name not in NAMES:
+        raise MongoError("BadValue", f"expected one of the fail points {', '.join(NAMES)}, found {name!r}")
+    call.node.fail_points[name].set(call.get("mode"), call.get("data", {}))
+    return {"count": 0}
+
+
+async def before(call, connection):
+    """Let failCommand act on a command: raise its error, raise ConnectionGone, or wait."""
+    data = call.fail = call.node.fail_points["failCommand"].hits(next(iter(call.request.body)), connection.name)
+    if data is None:
+        return
+    if data.get("blockConnection"):
+        await asyncio.sleep(data.get("blockTimeMS", 0) / 1000)
+    if data.get("closeConnection"):
+        raise ConnectionGone
+    if "errorCode" in data:
+        call.labels = data.get("errorLabels")
+        raise MongoError(data["errorCode"], "Failing command via 'failCommand' failpoint", **data.get("errorExtraInfo", {}))
+
+
+def at_statement(call, done):
+    """Let onPrimaryTransactionalWrite act before (done: False) or after a statement of a retryable write."""
+    point = call.node.fail_points[WRITE]
+    if point.times == 0 or ("failBeforeCommitExceptionCode" in point.data) == done:
+        return
+    data = point.hits()
+    if data is None:
+        return
+    if data.get("closeConnection", True):
+        raise ConnectionGone
+    raise MongoError(data.get("failBeforeCommitExceptionCode", 1), f"Failing write via '{WRITE}' failpoint")

@@ -1,0 +1,85 @@
+"""What a pipeline sees of the engine."""
+
+from stores.mongodb import definition, stages
+from stores.mongodb.operation import Operation
+
+
+class EngineContext(stages.Context):
+    """The collection that a pipeline runs on, and the others that its stages read and write."""
+
+    def __init__(self, engine, collection, operation):
+        self.engine = engine
+        self.base = collection
+        self.operation = operation
+        self.database, self.collection = collection.database, collection.name
+        self.now = operation.now or engine.now()
+        self.let = operation.let or {}
+        self.fold = collection.fold(operation)
+
+    def _other(self):
+        mine = self.operation
+        return Operation(transaction=mine.transaction, let=mine.let, collation=mine.collation, now=self.now, stats=mine.stats)
+
+    def read(self, database, collection, filter=None):
+        """Return the documents of a collection or a view, those that match `filter` if there is one."""
+        return self.engine.collection(database, collection).find(filter or {}, operation=self._other())
+
+    def find_one(self, database, collection, filter):
+        """Return one document or None."""
+        return next(self.engine.collection(database, collection).find(filter, limit=1, operation=self._other()), None)
+
+    def replace(self, database, collection, documents):
+        """Make `documents` the whole content of a collection, as $out does: its indexes and options stay."""
+        target = self.engine.collection(database, collection)
+        operation = Operation(now=self.now, transaction=self.operation.transaction)
+        with target.writing(operation) as writer:
+            try:
+                for record in list(writer.store.documents_by_record):
+                    writer.remove(record)
+                writer.create()
+                for document in documents:
+                    writer.insert(dict(document))
+            except Exception:
+                writer.undo()
+                raise
+
+    def insert(self, database, collection, document):
+        """Insert one document."""
+        self.engine.collection(database, collection).insert(dict(document), self._other())
+
+    def put(self, database, collection, _id, new_document):
+        """Put a document in the place of the one with this _id."""
+        with self.engine.collection(database, collection).writing(self._other()) as writer:
+            writer.replace(writer.store.record_of(_id), new_document)
+
+    def unique_on(self, database, collection, fields):
+        """Return whether a unique index has exactly these fields."""
+        store = self.engine.store(database, collection, self.operation)
+        if set(fields) == {"_id"}:
+            return True
+        return any(tree.unique and set(tree.fields) == set(fields) and tree.matches is None for tree in store.trees.values())
+
+    def geo_field(self, database, collection):
+        """Return (field, kind) of the collection's geo index, or None."""
+        store = self.engine.store(database, collection, self.operation)
+        for tree in store.trees.values():
+            for field, way in tree.pattern.items():
+                if way in ("2dsphere", "2d"):
+                    return field, way
+        return None
+
+    def coll_stats(self):
+        """Return the numbers of the collection, for $collStats."""
+        return definition.stats(self.base)
+
+    def index_stats(self):
+        """Return the use of each index, for $indexStats."""
+        return definition.index_stats(self.base)
+
+    def current_op(self):
+        """Return the running operations: none but the one that asks."""
+        return []
+
+    def list_sessions(self):
+        """Return the sessions that the engine knows: none."""
+        return []
