@@ -66,9 +66,10 @@ class ChangeStream(Cursor):
     def _events(self):
         """Yield events; None where there is no further one yet."""
         while not self._invalidated:
-            if self._position < self._oplog.first:
-                raise _history_lost()
-            for change in self._oplog.since(self._position):
+            while self._position < self._oplog.end:  # looked up anew each time: a client may pause at any event
+                if self._position < self._oplog.first:
+                    raise _history_lost()
+                change = self._oplog[self._position]
                 self._position += 1
                 if (change.time, change.order) <= self._after[:2]:
                     continue

@@ -13,7 +13,7 @@ class EngineContext(stages.Context):
         self.operation = operation
         self.database, self.collection = collection.database, collection.name
         self.now = operation.now or engine.now()
-        self.let = operation.let
+        self.let = operation.let or {}
         self.fold = collection.fold(operation)
 
     def _other(self):

@@ -14,11 +14,13 @@ from stores.wire import Front
 class EmbeddedMongoDB(MongoServer):
     """A MongoDB in this process: a replica set of one, so that it has transactions and change streams."""
 
+    session = MongoSession
+
     def __init__(self, test_commands=False):
         """`test_commands` adds configureFailPoint, by which driver tests ask for faults."""
         clock = Clock()
         self._node = Node(Engine(clock), clock, test_commands)
-        front = Front(lambda front: MongoSession(front, self._node))
+        front = Front(lambda front: self.session(front, self._node))
         self._node.front = front
         super().__init__(front, f"mongomock {mongomock.__version__}, extended, after MongoDB 8.0", clock)
         front.start()

@@ -82,9 +82,9 @@ class Oplog:
         for listener in list(self.listeners):
             listener()
 
-    def since(self, position):
-        """Return the changes from `position` on; those that are kept no more are left out."""
-        return self._changes[max(position - self._first, 0) :]
+    def __getitem__(self, position):
+        """Return the change at a position between `first` and `end`."""
+        return self._changes[position - self._first]
 
     def clear(self):
         """Forget the changes; the cluster time goes on."""

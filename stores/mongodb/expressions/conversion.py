@@ -138,9 +138,7 @@ def _overflow(value):
 
 def _whole(value, source, within, kind):
     """Return a value as int or long, None where that is no conversion of MongoDB's."""
-    if source == "bool":
-        number = int(value)
-    elif source in ("int", "long"):
+    if source == "bool" or source in ("int", "long"):
         number = int(value)
     elif source in ("double", "decimal"):
         real = value if source == "double" else value.to_decimal()

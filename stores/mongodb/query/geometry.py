@@ -122,7 +122,7 @@ def shape(geometry):
 
 def of_value(value):
     """Return the Shape of a stored value, GeoJSON or a coordinate pair; None if it is neither."""
-    if isinstance(value, dict) and "type" in value and "coordinates" in value or (isinstance(value, dict) and "geometries" in value):
+    if (isinstance(value, dict) and "type" in value and "coordinates" in value) or (isinstance(value, dict) and "geometries" in value):
         try:
             return shape(value)
         except MongoError:
