@@ -7,6 +7,7 @@ from stores.mongodb.indexes.keystring import encode
 from stores.mongodb.ordering import MISSING
 from stores.mongodb.paths import leaves, split
 from stores.mongodb.planner.building import needed
+from stores.mongodb.planner.dependencies import dependencies
 from stores.mongodb.planner.request import Request
 from stores.mongodb.projection import Projection
 from stores.mongodb.query import Query
@@ -170,5 +171,7 @@ def split_pipeline(collection, pipeline, operation):
         rest.pop(0)
     filters = [each for each in filters if each]
     filter = filters[0] if len(filters) == 1 else {"$and": filters} if filters else {}
-    asked = request(collection, Request, filter, operation, sort=sort, skip=skip, limit=limit)
+    needs = dependencies(rest)
+    projection = dict.fromkeys(sorted(needs - {"_id"}), 1) | {"_id": int("_id" in needs)} if needs else None
+    asked = request(collection, Request, filter, operation, sort=sort, skip=skip, limit=limit, needs=needs, projection_spec=projection)
     return asked, rest
