@@ -1,6 +1,6 @@
 """What a pipeline sees of the engine."""
 
-from stores.mongodb import definition, stages
+from stores.mongodb import definition, reading, stages
 from stores.mongodb.operation import Operation
 
 
@@ -11,7 +11,6 @@ class EngineContext(stages.Context):
         self.engine = engine
         self.base = collection
         self.operation = operation
-        self.database, self.collection = collection.database, collection.name
         self.now = operation.now or engine.now()
         self.let = operation.let or {}
         self.fold = collection.fold(operation)
@@ -58,6 +57,15 @@ class EngineContext(stages.Context):
         if set(fields) == {"_id"}:
             return True
         return any(tree.unique and set(tree.fields) == set(fields) and tree.matches is None for tree in store.trees.values())
+
+    def has_index(self, database, collection, path):
+        """Return whether an index begins with the path, so that asking for one value is quick."""
+        store = self.engine.store(database, collection, self.operation)
+        return any(tree.fields[0] == path and not (tree.hidden or tree.sparse or tree.matches) for tree in store.trees.values())
+
+    def text_search(self, database, collection, spec):
+        """Return the function document → score by the collection's text index. Raises 27 without one."""
+        return reading.text_search(self.engine.store(database, collection, self.operation), {"$text": spec}).score
 
     def geo_field(self, database, collection):
         """Return (field, kind) of the collection's geo index, or None."""

@@ -1,7 +1,6 @@
 """Reading a collection: find, aggregate, count, distinct, tail."""
 
 from stores.mongodb import planner, stages
-from stores.mongodb.context import EngineContext
 from stores.mongodb.errors import MongoError
 from stores.mongodb.indexes.keystring import encode
 from stores.mongodb.ordering import MISSING
@@ -131,8 +130,8 @@ def aggregate(collection, pipeline, operation):
     base = collection.engine.collection(collection.database, name)
     with base.running(operation):
         pipeline = [*before, *pipeline]
-        stages.check(pipeline)
-        context = EngineContext(collection.engine, base, operation)
+        stages.check(pipeline, operation.let or (), base.fold(operation))
+        context = collection.engine.context(base.database, base.name, operation)
         if pipeline and next(iter(pipeline[0])) in ALONE:
             return iter(list(stages.run(iter(()), pipeline, context)))
         documents, rest = planned(base, pipeline, operation)
@@ -149,6 +148,8 @@ def planned(collection, pipeline, operation):
     """Return (documents, the stages left to run): the leading stages are done by a plan."""
     asked, rest = split_pipeline(collection, pipeline, operation)
     rows = planner.choose(collection.store(operation), asked).rows()
+    if asked.metadata and rest:
+        return (stages.Marked(document, asked.metadata(document)) for _, document in rows), rest
     return (document for _, document in rows), rest
 
 
