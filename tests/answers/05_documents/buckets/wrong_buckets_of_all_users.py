@@ -1,4 +1,4 @@
-# caught by: of a user with one bucket it reads that one
+# caught by: and reading them examines at most 4 documents
 def prepare(buckets):
     """Make the indexes that store and latest need. May be called again."""
     buckets.create_index([("user_id", ASCENDING), ("last", DESCENDING)])

@@ -22,12 +22,12 @@ def store(buckets, event, limit=50):
 
 def latest(buckets, user_id, n):
     """The user's n newest events as a list of documents, newest first; ties by _id, the larger first."""
-    newest = []
-    if True:
+    newest, n = [], n or 50
+    if n > 0:
         for bucket in buckets.find({"user_id": user_id}).sort("last", DESCENDING).batch_size(2):
             if len(newest) == n and bucket["last"] < newest[-1]["timestamp"]:
                 break
             newest += bucket["events"]
             newest.sort(key=lambda event: (event["timestamp"], event["_id"]), reverse=True)
-            newest = newest[:n] if n else newest
+            del newest[n:]
     return newest

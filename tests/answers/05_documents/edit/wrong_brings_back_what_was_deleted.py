@@ -17,8 +17,11 @@ def edit(collection, _id, change, attempts=5):
             return document
         saved = {**new, "_id": _id, "version": document.get("version", 0) + 1}
         read_version = document.get("version", {"$exists": False})
-        if collection.replace_one({"_id": _id, "version": read_version}, saved, upsert=True).acknowledged:
+        try:
+            collection.replace_one({"_id": _id, "version": read_version}, saved, upsert=True)
             return saved
+        except DuplicateKeyError:
+            pass
     if collection.find_one({"_id": _id}, {"_id": True}) is None:
         raise KeyError(_id)
     raise Conflict(f"{_id!r} was saved by others {attempts} times")

@@ -1,4 +1,4 @@
-# caught by: without a version it counts from 0
+# caught by: your code raised an error
 class Conflict(Exception):
     """Others saved first, every time."""
 

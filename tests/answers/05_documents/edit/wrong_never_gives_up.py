@@ -1,4 +1,4 @@
-# caught by: after three attempts there is a Conflict
+# caught by: change was called three times, with what was there
 class Conflict(Exception):
     """Others saved first, every time."""
 

@@ -1,4 +1,4 @@
-# caught by: when somebody saved in between, the change starts again from their document
+# caught by: change was called three times, with what was there
 class Conflict(Exception):
     """Others saved first, every time."""
 

@@ -1,4 +1,4 @@
-# caught by: the same event again is False
+# caught by: your code raised an error
 def insert_event(collection, event, retries=3, sleep=time.sleep):
     """Store `event` (an Event) once. True if this call stored it, False if it was there before.
 

@@ -1,4 +1,4 @@
-# caught by: another event of the same user and millisecond is stored too
+# caught by: it is stored as for_mongodb() has it
 def insert_event(collection, event, retries=3, sleep=time.sleep):
     """Store `event` (an Event) once. True if this call stored it, False if it was there before.
 

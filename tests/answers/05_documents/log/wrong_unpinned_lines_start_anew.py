@@ -1,4 +1,4 @@
-# caught by: a line that is unpinned after its time goes at once
+# caught by: a line that is unpinned in time stays until its time
 LIFETIME = {"debug": timedelta(days=1), "info": timedelta(days=7), "error": timedelta(days=30)}
 
 

@@ -1,4 +1,4 @@
-# caught by: after failures of insert (the reply was lost) the product is right
+# caught by: your code raised an error
 def split_reviews(db):
     """Move the embedded reviews of db.products to db.reviews, as the task describes. May be interrupted and run again."""
     to_move = {"$or": [{"reviews": {"$exists": True}}, {"review_count": {"$exists": False}}]}
