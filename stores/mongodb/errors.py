@@ -33,6 +33,7 @@ NAMES = {
     42: "CommandFailed",
     43: "CursorNotFound",
     46: "LockTimeout",
+    47: "NoMatchingDocument",
     48: "NamespaceExists",
     50: "MaxTimeMSExpired",
     52: "DollarPrefixedFieldName",

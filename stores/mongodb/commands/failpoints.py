@@ -2,7 +2,7 @@
 
 MongoDB has it where enableTestCommands is set; here with EmbeddedMongoDB(test_commands=True). Lessons use server.faults.
 failCommand fails whole commands, onPrimaryTransactionalWrite single statements of retryable writes: after they are done or, with
-failBeforeCommitExceptionCode, before. Sources: the MongoDB wiki's page "The failCommand Fail Point", the driver specification
+failBeforeCommitExceptionCode, before; failGetMoreAfterCursorCheckout a getMore whose cursor was found. Sources: the MongoDB wiki's page "The failCommand Fail Point", the driver specification
 "Retryable Writes Tests".
 """
 
@@ -14,7 +14,8 @@ from stores.mongodb.errors import MongoError
 
 
 WRITE = "onPrimaryTransactionalWrite"
-NAMES = ("failCommand", WRITE)
+GET_MORE = "failGetMoreAfterCursorCheckout"
+NAMES = ("failCommand", WRITE, GET_MORE)
 
 
 class ConnectionGone(Exception):  # noqa: N818  (nothing is wrong: a fail point wants it so)
@@ -94,3 +95,13 @@ def at_statement(call, done):
     if data.get("closeConnection", True):
         raise ConnectionGone
     raise MongoError(data.get("failBeforeCommitExceptionCode", 1), f"Failing write via '{WRITE}' failpoint")
+
+
+def at_get_more(call):
+    """Let failGetMoreAfterCursorCheckout act."""
+    data = call.node.fail_points[GET_MORE].hits()
+    if data is None:
+        return
+    if data.get("closeConnection"):
+        raise ConnectionGone
+    raise MongoError(data.get("errorCode", 1), f"Failing command via '{GET_MORE}' failpoint")
