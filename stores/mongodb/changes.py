@@ -43,7 +43,7 @@ AFTER_ALL = 2**32 - 1  # order of a token that stands after all changes of its t
 class ChangeStream(Cursor):
     """A cursor of events. It stays open until the watched collection or database is gone."""
 
-    tailable = await_data = True
+    tailable = await_data = resumable = True
 
     def __init__(self, call, namespace, pipeline):
         self._engine, self._oplog, self._database = call.engine, call.node.oplog, call.database

@@ -11,9 +11,7 @@ class EngineContext(stages.Context):
         self.engine = engine
         self.base = collection
         self.operation = operation
-        self.now = operation.now or engine.now()
-        self.let = operation.let or {}
-        self.fold = collection.fold(operation)
+        super().__init__(collection.database, collection.name, operation.now or engine.now(), operation.let, collection.fold(operation))
 
     def _other(self):
         mine = self.operation
@@ -22,6 +20,12 @@ class EngineContext(stages.Context):
     def read(self, database, collection, filter=None):
         """Return the documents of a collection or a view, those that match `filter` if there is one."""
         return self.engine.collection(database, collection).find(filter or {}, operation=self._other())
+
+    def run(self, database, collection, pipeline, let=None):
+        """Return what a pipeline gives on a collection or a view; its leading stages are planned."""
+        operation = self._other()
+        operation.let = {**self.let, **(let or {})}
+        return self.engine.collection(database, collection).aggregate(pipeline, operation)
 
     def find_one(self, database, collection, filter):
         """Return one document or None."""

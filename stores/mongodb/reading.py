@@ -16,12 +16,15 @@ from stores.mongodb.query.text import TextSearch
 def request(collection, kind, filter, operation, **more):
     """Return a Request (`kind` is the class) for a filter and the options of an operation."""
     store, fold = collection.store(operation), collection.fold(operation)
+    natural = (more.get("sort") or {}).get("$natural")
+    if natural:
+        more["sort"] = None
     search = text_search(store, filter)
     query = Query(filter, let=operation.let, fold=fold, now=operation.now, text=search and search.score)
     rules = operation.collation if operation.collation is not None else store.options.get("collation")
     metadata = search and (lambda document: {"textScore": search.score(document)})
     return kind(
-        filter, query, fold=fold, collation=rules, hint=operation.hint, min=operation.min, max=operation.max,
+        filter, query, fold=fold, collation=rules, hint={"$natural": natural} if natural else operation.hint, min=operation.min, max=operation.max,
         allow_disk=operation.allow_disk, stats=operation.stats, text=search, metadata=metadata, **more,
     )  # fmt: skip
 
@@ -56,9 +59,12 @@ def find(collection, filter, projection, sort, skip, limit, operation):
         return aggregate(collection, [{stage: value} for stage, value in steps if value], operation)
     with collection.running(operation):
         asked = find_request(collection, filter, projection, sort, skip, limit, operation)
-        shape = Projection(projection, asked.query, operation.let)
-        rows = planner.choose(collection.store(operation), asked).rows()
-        found = _shaped(rows, asked, shape, projection)
+        shape = Projection(projection, asked.query, operation.let, fold=asked.fold, now=operation.now)
+        chosen = planner.choose(collection.store(operation), asked)
+        if operation.return_key:
+            found = (chosen.key_of(document) for _, document in chosen.rows())
+        else:
+            found = _shaped(chosen.rows(), asked, shape, projection, operation.record_id)
         return iter(list(found)) if operation.transaction else found
 
 
@@ -69,15 +75,16 @@ def find_request(collection, filter, projection, sort, skip, limit, operation):
     )
 
 
-def _shaped(rows, asked, shape, projection):
-    if not projection:
+def _shaped(rows, asked, shape, projection, record_id):
+    if not projection and not record_id:
         yield from (document for _, document in rows)
         return
-    positional = any(path.endswith(".$") for path in projection)
+    positional = any(path.endswith(".$") for path in projection or ())
     metadata = asked.metadata
-    for _, document in rows:
+    for record, document in rows:
         match = asked.query.match(document) if positional else None
-        yield shape.apply(document, match, metadata(document) if metadata else None)
+        made = shape.apply(document, match, metadata(document) if metadata else None)
+        yield {**made, "$recordId": record} if record_id else made
 
 
 def count(collection, query, skip, limit, operation):

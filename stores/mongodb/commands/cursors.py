@@ -5,7 +5,6 @@ import asyncio
 from bson import Int64
 
 from stores.mongodb import cursors
-from stores.mongodb.changes import ChangeStream
 from stores.mongodb.commands import failpoints
 from stores.mongodb.commands.registry import command
 from stores.mongodb.errors import RESUMABLE, MongoError
@@ -34,7 +33,7 @@ async def get_more(call):
         documents = await _batch(call, cursor, size or None)
     except MongoError as error:
         call.node.cursors.kill(cursor.id)
-        if isinstance(cursor, ChangeStream) and error.code in RESUMABLE_CODES:
+        if cursor.resumable and error.code in RESUMABLE_CODES:
             error.labels = (*error.labels, RESUMABLE)
         raise
     call.returned = len(documents)
