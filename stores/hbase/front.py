@@ -64,6 +64,8 @@ class ThriftSession(Session):
 
     def _refuse(self, call, refused):
         """Answer with the exception that the method declares; one that it does not, as an IOError."""
+        if refused.kind == "internal":
+            return failure(call, f"Internal error processing {call.method}: {refused}")
         kind = next((kind for kind in (refused.kind, "io") if declares(call.method, kind)), None)
         return failure(call, str(refused)) if kind is None else result(call, **{kind: EXCEPTIONS[kind](str(refused))})
 
