@@ -70,11 +70,11 @@ def _family(told):
     compression, bloom = (_string(told.compression), _string(told.bloomFilterType))
     check_family(name)
     if told.maxVersions <= 0:
-        raise illegal("Maximum versions must be positive", "ia")
+        raise illegal("Maximum versions must be positive")
     if compression.upper() not in COMPRESSIONS:
-        raise illegal(f"Unsupported compression algorithm name: {compression}", "ia")
+        raise illegal(f"Unsupported compression algorithm name: {compression}")
     if bloom.upper() not in BLOOMS:
-        raise illegal(f"No enum constant org.apache.hadoop.hbase.regionserver.BloomType.{bloom}", "ia")
+        raise illegal(f"No enum constant org.apache.hadoop.hbase.regionserver.BloomType.{bloom}")
     options = dict(compression=compression, inMemory=told.inMemory, bloomFilterType=bloom, blockCacheEnabled=told.blockCacheEnabled)
     return Family(name, told.maxVersions, told.timeToLive if 0 < told.timeToLive < FOREVER else None, options)
 

@@ -18,8 +18,7 @@ SPARE = 64  # versions of a cell beyond the family's, which HBase keeps too unti
 class Failure(Exception):
     """What HBase refuses.
 
-    `kind` is that of the Thrift exception: io, ia (illegal argument) or exist; or "internal", for what HBase checks
-    where its interface declares no exception. It then says only "Internal error", and why in its log.
+    `kind` is that of the Thrift exception: io, ia (illegal argument) or exist.
     """
 
     def __init__(self, words, java="", kind="io"):
@@ -27,8 +26,8 @@ class Failure(Exception):
         self.kind = kind
 
 
-def illegal(words, kind="internal"):
-    return Failure(words, "java.lang.IllegalArgumentException", kind)
+def illegal(words):
+    return Failure(words, "java.lang.IllegalArgumentException", "ia")
 
 
 @dataclass
@@ -304,13 +303,13 @@ def table_name(name):
 def check_family(name):
     """Raise Failure unless a column family may be called so."""
     if not name:
-        raise illegal("Column Family name can not be empty", "ia")
+        raise illegal("Column Family name can not be empty")
     if name.startswith(b"."):
-        raise illegal(f"Column Family names cannot start with a period: {text(name)}", "ia")
+        raise illegal(f"Column Family names cannot start with a period: {text(name)}")
     for code in name:
         if code < 32 or code in b":\\/" or 127 <= code < 160:
             words = f"Illegal character <{code}>. Column Family names cannot contain control characters or colons"
-            raise illegal(f"{words}: {text(name)}", "ia")
+            raise illegal(f"{words}: {text(name)}")
 
 
 def check_row(key, timestamp=0):

@@ -23,7 +23,7 @@ class Bad(Failure):
     """The filter string cannot be read, or names what is not here."""
 
     def __init__(self, words):
-        super().__init__(words, "java.lang.IllegalArgumentException", "internal")
+        super().__init__(words, "java.lang.IllegalArgumentException", "ia")
 
 
 class Filter:
