@@ -9,9 +9,9 @@ import json
 from hashlib import sha1
 from typing import NamedTuple
 
-from stores.couchdb.collate import key
+from stores.couchdb.collate import Id, key
 from stores.couchdb.errors import CouchError
-from stores.couchdb.mango import MISSING, matches, normal, value_of
+from stores.couchdb.mango import MISSING, as_id, matches, normal, value_of
 
 NO_INDEX = "No matching index found, create an index to optimize query time."
 MANY_EXAMINED = (
@@ -117,6 +117,7 @@ def entries(database, index):
         for doc_id, revision in database.live().items():
             doc = {"_id": doc_id, "_rev": revision.name, **revision.body}
             values = [value_of(doc, field) for field in index.fields]
+            values = [Id(value) if field == "_id" else value for field, value in zip(index.fields, values, strict=True)]
             if MISSING not in values and (index is ALL_DOCS or not doc_id.startswith("_design/")) and matches(partial, doc):
                 kept.append((tuple(map(key, values)), values, doc_id))
         if index is not ALL_DOCS:  # the ids are in order, by their bytes
@@ -135,7 +136,7 @@ class Plan(NamedTuple):
     bounds: list  # of (operator, argument) lists, one for each field that narrows the range
     backwards: bool
     selector: list  # normal form
-    warning: str
+    warnings: list
 
 
 def plan(database, query):
@@ -149,16 +150,21 @@ def plan(database, query):
     usable = [each for each in indexes(database) if _usable(each, selector, sort, wanted)]
     if wanted is not None:
         named = [each for each in usable if _is(each, wanted)]
-        usable = named or [each for each in usable if not each.partial]
-        if not named:
-            told = ", ".join(wanted)
-            warning = f"{told} was not used because it does not contain a valid index for this query."
+        usable, warning = named or usable, "" if named else _not_used(*wanted)
     if not usable:
         raise CouchError(400, "no_usable_index", "No index exists for this sort, try indexing by the sort fields.")
-    index = max(usable, key=lambda each: (len(_bounds(each, selector)), each is not ALL_DOCS, -len(each.fields), each.name))
-    if index is ALL_DOCS and not _bounds(index, selector):
-        warning = "\n".join(filter(None, (warning, NO_INDEX)))
-    return Plan(index, _bounds(index, selector), backwards, selector, warning)
+    # Any index before that of all documents, then the longest prefix, the fewest fields, the first name.
+    index = min(
+        usable, key=lambda each: (each is ALL_DOCS, -len(_bounds(each, selector)), len(each.fields), each.ddoc or "", each.name)
+    )
+    warnings = [*filter(None, [warning]), *([NO_INDEX] if index is ALL_DOCS else [])]
+    return Plan(index, _bounds(index, selector), backwards, selector, warnings)
+
+
+def _not_used(ddoc, name=None):
+    if name is None:
+        return f"_design/{ddoc} was not used because it does not contain a valid index for this query."
+    return f"_design/{ddoc}, {name} was not used because it is not a valid index for this query."
 
 
 def _wanted(use_index):
@@ -180,8 +186,22 @@ def _usable(index, selector, sort, wanted):
     rest = [field for field in index.fields if field not in constant]
     if sort and index.fields[: len(sort)] != sort and tuple(rest[: len(sort)]) != sort:
         return False
-    conditions = {field for field, operator, argument in _plain(selector) if (operator, argument) != ("$exists", False)}
-    return index is ALL_DOCS or all(field in conditions or field in sort for field in index.fields)
+    return index is ALL_DOCS or (bool(selector) and set(index.fields) <= _required(selector) | {*sort, "_id", "_rev"})
+
+
+def _required(selector):
+    """The fields that every document has which matches."""
+    required = set()
+    for field, operator, argument in selector:
+        if operator == "$or" and field is None:
+            required |= set.intersection(*(_required([part]) for part in argument)) if argument else set()
+        elif operator == "$and" and field is None:
+            required |= _required(argument)
+        elif field is None:  # $not
+            required.add(argument[0])
+        elif (operator, argument) != ("$exists", False):
+            required.add(field)
+    return required
 
 
 def _plain(selector):
@@ -199,6 +219,8 @@ def _bounds(index, selector):
     for field in index.fields:
         here = [(operator, argument) for name, operator, argument in _plain(selector) if name == field]
         narrowing = [each for each in here if each[0] in ("$eq", "$lt", "$lte", "$gt", "$gte")]
+        if field == "_id":
+            narrowing = [(operator, as_id(argument)) for operator, argument in narrowing]
         if not narrowing:
             break
         bounds.append(narrowing)
@@ -230,11 +252,11 @@ def bookmark_of(entry):
 
 
 def read_bookmark(told):
-    """Return the (sort key, id) that a bookmark stands for, or None for the start. Raises CouchError."""
+    """Return the (values of the fields, id) that a bookmark stands for, or None for the start. Raises CouchError."""
     if not told or told == "nil":
         return None
     try:
         values, doc_id = json.loads(base64.urlsafe_b64decode(told + "=" * (-len(told) % 4)))
-        return tuple(map(key, values)), doc_id
+        return list(values), str(doc_id)
     except (ValueError, TypeError):
         raise CouchError(400, "invalid_bookmark", f"Invalid bookmark value: {json.dumps(told)}") from None
