@@ -15,7 +15,6 @@ from stores.mongodb.embedded import EmbeddedMongoDB
 from stores.mongodb.oplog import LENGTH, Change, Oplog
 from stores.mongodb.updates import description
 
-
 SOON = {"max_await_time_ms": 50}  # how long to wait for an event that does not come
 
 

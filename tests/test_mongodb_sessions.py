@@ -200,9 +200,8 @@ def test_an_aborted_transaction_leaves_nothing(client, accounts):
 
 
 def test_an_exception_aborts(client, accounts):
-    with client.start_session() as session:
-        with pytest.raises(ZeroDivisionError), session.start_transaction():
-            transfer(accounts, session, 1 / 0)
+    with client.start_session() as session, pytest.raises(ZeroDivisionError), session.start_transaction():
+        transfer(accounts, session, 1 / 0)
     assert balances(accounts) == {"a": 10, "b": 0}
 
 
