@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
+from matplotlib.ticker import FuncFormatter
+
 from .style import BLUE, COLOURS, GREEN, GREY, INK, PALE, RED, Picture, count_on, new_picture, styled, whole
 
 
@@ -48,6 +50,7 @@ def examined(costs: Mapping[str, Mapping[str, int]]) -> Picture:
     axes.invert_yaxis()
     axes.set_xscale("log")
     axes.set_xlim(1, max(max(stats.values()) for stats in costs.values()) * 8)
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: whole(value)))
     axes.set_xlabel("examined or returned")
     axes.legend(loc="lower right", frameon=True, edgecolor="white")
     return figure
