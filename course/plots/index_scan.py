@@ -1,6 +1,8 @@
 """A scan of an index that others write to: the index at each step, and what the scan made of it.
 
-plots.index_scan(scan)      # a Scan of course.simulate.index_scan that has come to its end
+    plots.index_scan(scan)
+
+The scan is one of course.simulate.index_scan, usually come to its end.
 """
 
 from matplotlib.axes import Axes
@@ -38,7 +40,7 @@ def index_scan(scan) -> Picture:
     axes.tick_params(length=0)
     for spine in axes.spines.values():
         spine.set_visible(False)
-    figure.legend(handles=[Patch(facecolor=colour, label=kind) for kind, colour in KINDS.items()], loc="outside lower center", ncols=3)
+    figure.legend(handles=[Patch(facecolor=colour, label=kind) for kind, colour in KINDS], loc="outside lower center", ncols=3)
     return figure
 
 
