@@ -479,3 +479,83 @@ def test_no_bytes_break_the_parser(data):
     for start in (b"", b"GET / HTTP/1.1\r\n", b"PUT /a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"):
         found = Requests().feed(start + data)
         assert not any(isinstance(each, ProtocolError) for each in found[:-1])
+
+
+# -- in front of another server ---------------------------------------------------------------
+
+
+@pytest.fixture
+def shared(monkeypatch):
+    """A server that others use too (here an embedded one, which speaks the same protocol), and its address in COUCHDB_URL."""
+    from stores.couchdb.embedded import EmbeddedCouchDB
+
+    shared = EmbeddedCouchDB()
+    monkeypatch.setenv("COUCHDB_URL", shared.url.replace("//", "//ada:secret@"))
+    yield shared
+    shared.stop()
+
+
+def test_on_a_real_server_the_course_has_databases_of_its_own(shared):
+    requests.put(f"{shared.url}/theirs"), requests.put(f"{shared.url}/theirs/a", json={"n": 1})
+    with shared.record() as sent:
+        server = stores.start("couchdb")
+        assert server.kind == "real" and "secret" not in repr(server)
+        assert requests.get(f"{server.url}/_all_dbs").json() == []
+        requests.put(f"{server.url}/mine")
+    assert not any("secret" in str(command) for command in sent)
+    with server.record() as log:
+        made = requests.put(f"{server.url}/mine/a", json={"n": 2}).json()
+        assert requests.get(f"{server.url}/mine/a").json() == {"_id": "a", "_rev": made["rev"], "n": 2}
+    assert (log.count("PUT"), log.examined) == (1, None)
+    assert requests.get(f"{server.url}/mine").json()["db_name"] == "mine"
+    job = {"source": f"{server.url}/mine", "target": f"{server.url}/copy", "create_target": True}
+    assert requests.post(f"{server.url}/_replicate", json=job).json()["ok"]
+    assert requests.get(f"{server.url}/_all_dbs").json() == ["copy", "mine"]
+    for method, path in (
+        ("GET", "theirs/a"),
+        ("DELETE", "theirs"),
+        ("PUT", "theirs/a"),
+        ("GET", "%74heirs/a"),
+        ("GET", "..%2Ftheirs/a"),
+    ):
+        assert requests.request(method, f"{server.url}/{path}", json={}).status_code in (400, 404)
+    for path in ("_users", "_node/_local/_config", "_replicator", "_active_tasks"):
+        assert requests.get(f"{server.url}/{path}").status_code == 403
+    theirs = {"source": f"{shared.url}/theirs", "target": f"{server.url}/mine"}
+    assert requests.post(f"{server.url}/_replicate", json=theirs).status_code == 400
+    server.reset()
+    assert requests.get(f"{shared.url}/_all_dbs").json() == ["theirs"]
+    requests.put(f"{server.url}/left")
+    server.stop()
+    assert requests.get(f"{shared.url}/_all_dbs").json() == ["theirs"]
+
+
+def test_only_what_bears_the_mark_of_a_kernel_that_is_gone_is_deleted(shared):
+    first = stores.start("couchdb")
+    machine = first.prefix.split("-")[2]
+    first.stop()
+    gone, alive = (f"nosql-course-{machine}-{pid}-t" for pid in (2**30, 1))
+    elsewhere, unmarked = f"nosql-course-00000000-{2**30}-t", f"nosql-course-{machine}-{2**30}-u"
+    for name in (gone, alive, elsewhere, unmarked):
+        requests.put(f"{shared.url}/{name}")
+        if name != unmarked:
+            requests.put(f"{shared.url}/{name}/_local/nosql-course", json={})
+    stores.start("couchdb").stop()
+    assert requests.get(f"{shared.url}/_all_dbs").json() == sorted([alive, elsewhere, unmarked])
+
+
+def test_the_password_is_given_and_not_shown(shared):
+    server = stores.start("couchdb")
+    assert server.peer.headers["Authorization"] == "Basic YWRhOnNlY3JldA=="
+    shown = repr(server) + server.url + server._repr_html_()
+    assert "secret" not in shown and "YWRhOnNlY3JldA" not in shown
+    server.stop()
+
+
+@pytest.mark.parametrize("address", ["http://ada:secret@127.0.0.1:1", "couchdb://127.0.0.1", "http://no-such-host.invalid"])
+def test_an_address_that_cannot_be_used_is_an_error_that_says_the_way_back(monkeypatch, address):
+    monkeypatch.setenv("COUCHDB_URL", address)
+    began = time.monotonic()
+    with pytest.raises(stores.Unreachable, match="unset COUCHDB_URL") as caught:
+        stores.start("couchdb")
+    assert "secret" not in str(caught.value) and time.monotonic() - began < 3

@@ -17,6 +17,7 @@ from matplotlib.dates import DateFormatter
 from matplotlib.ticker import FuncFormatter, PercentFormatter
 
 from .documents import document_growth, retries
+from .index_scan import index_scan
 from .lsm import amplification, read_amplification, sorted_runs
 from .network import by_depth, graph
 from .queries import examined, paging, pipeline
@@ -44,8 +45,8 @@ from .style import (
 __all__ = [
     "BLUE", "COLOURS", "GREEN", "GREY", "INK", "ORANGE", "PALE", "PINK", "POLICIES", "RED", "SKY", "STYLE", "YELLOW", "Picture",
     "amplification", "bars", "bucket_occupancy", "by_depth", "command_order", "count_on", "document_growth", "examined", "graph",
-    "herd", "hit_ratio", "keys_in_memory", "log_size", "month", "new_picture", "paging", "pipeline", "read_amplification",
-    "retries", "round_trips", "schedule", "sorted_runs", "styled", "whole",
+    "herd", "hit_ratio", "index_scan", "keys_in_memory", "log_size", "month", "new_picture", "paging", "pipeline",
+    "read_amplification", "retries", "round_trips", "schedule", "sorted_runs", "styled", "whole",
 ]  # fmt: skip
 
 # -- the shop ---------------------------------------------------------------------------------
