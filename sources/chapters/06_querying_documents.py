@@ -433,6 +433,90 @@ len(seen), len(shop.events)
 plots.paging({"skip": skip_cost, "keyset": keyset_cost}, PAGE)
 
 # %% [markdown]
+# ## A query that misses
+#
+# In 2016 the makers of Meteor found that a query of theirs sometimes did not return a document that had matched it all the time. How can that be? A scan walks along an index, and the index does not stand still.
+# Here is a small index that you can step through. Six orders lie in it by their totals.
+
+# %%
+from course.simulate.index_scan import Collection
+
+totals = {"a": 10, "b": 20, "c": 30, "d": 40, "e": 50, "f": 60}
+
+def new_orders(writer=None):
+    documents = [{"_id": _id, "state": "open", "total": total} for _id, total in totals.items()]
+    return Collection(documents, indexes=["total", "state"], writer=writer)
+
+orders = new_orders()
+scan = orders.find({"state": "open"}, index="total")
+[scan.step()["_id"] for _ in range(3)]
+
+# %% [markdown]
+# The scan has read a, b and c. Now somebody takes an item out of order e: its total falls to 15. What will the rest of the scan return?
+
+# %%
+orders.update("e", total=15)
+[document["_id"] for document in scan]
+
+# %% [markdown]
+# Not e. It is open, it was open all the time, and nobody deleted it. Its entry moved from before the scan to behind it.
+
+# %%
+plots.index_scan(scan)
+
+# %% [markdown]
+# The other way round an order comes twice. The `writer` of this model is called before each step. Which order will be returned twice?
+
+# %%
+def dearer(orders, n):
+    if n == 3:
+        orders.update("a", total=45)
+
+scan = new_orders(dearer).find({"state": "open"}, index="total")
+[document["_id"] for document in scan], scan.twice
+
+# %% [markdown]
+# What is safe? An entry must not move while its document matches. Look for the orders by their *state*, with the same writer:
+
+# %%
+scan = new_orders(dearer).find({"state": "open"}, index="state")
+[document["_id"] for document in scan], scan.missed, scan.twice
+
+# %% [markdown]
+# As long as an order matches, its state is `open`, and so its entry stays. The same holds for any index of which *all* fields must be equal to something, for fields that never change, and for `_id`.
+#
+# A **snapshot** is safe as well: the scan sees everything as it was at the beginning. The server has to keep the old versions as long as the scan lasts.
+
+# %%
+def busy(orders, n):
+    orders.update("abcdef"[n % 6], total=100 - 10 * n)
+
+orders = new_orders(busy)
+snapshot = orders.snapshot()
+scan = snapshot.find({"state": "open"}, index="total")
+[document["_id"] for document in scan], scan.missed, snapshot.kept
+
+# %% [markdown]
+# In MongoDB a session with `snapshot=True` reads so, and so does a transaction. A `find` alone does not: the engine gives each *batch* a consistent view, and between two batches the index may change.
+# The next cell shows it with the real driver. Batches of two, and a write after the first one.
+
+# %%
+db.orders.insert_many([{"_id": _id, "state": "open", "total": total} for _id, total in totals.items()])
+db.orders.create_index("total")
+
+def ids_with_a_write(session=None):
+    """Read all orders by total in batches of two; after the first batch lower order e."""
+    db.orders.update_one({"_id": "e"}, {"$set": {"total": 50}})
+    cursor = db.orders.find({"total": {"$gt": 0}}, session=session).hint("total_1").batch_size(2)
+    found = [next(cursor)["_id"]]
+    db.orders.update_one({"_id": "e"}, {"$set": {"total": 15}})
+    return found + [order["_id"] for order in cursor]
+
+with client.start_session(snapshot=True) as session:
+    print("find:    ", ids_with_a_write())
+    print("snapshot:", ids_with_a_write(session))
+
+# %% [markdown]
 # ## Sidebar: CouchDB
 #
 # CouchDB keeps JSON documents too. It has no driver, because it speaks HTTP: any program that can fetch a web page can use it.
