@@ -73,3 +73,10 @@ def insert(session: Session, table: str, events: Iterable[Event], partition_of: 
         names = list(rows[0])
         insertion = session.prepare(f"INSERT INTO {table} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})")
         execute_concurrent_with_args(session, insertion, [[row[name] for name in names] for row in rows])
+
+
+def make_ring_tables(session: Session) -> None:
+    """Create the tables `carts`, `sales` and `visits`."""
+    session.execute("CREATE TABLE carts (cart_id text PRIMARY KEY, items text)")
+    session.execute("CREATE TABLE sales (product_id text PRIMARY KEY, sold counter)")
+    session.execute("CREATE TABLE visits (user_id text PRIMARY KEY, product_id text)")

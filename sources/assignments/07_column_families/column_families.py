@@ -211,3 +211,833 @@ with task("7.1"):
     month = [partition for n in range(30) for partition in partitions_of(shopstream.facts.FIRST_DAY.date() + timedelta(days=n))]
     check("no partition belongs to two days", got=len(month) - len(set(month)), want=0,
           cause="without the day in its key a partition grows for ever")
+
+# %% [markdown] task="7.2" name="newest" minutes=30
+# ### From day to day, from bucket to bucket
+#
+# A report asks for "everything between two moments, newest first", or for the newest few of it. The events are spread over days and buckets, so the reader has to bring them together again.
+#
+# The table is the one of the chapter, with four buckets for each day:
+#
+# ```sql
+# CREATE TABLE shop_events (
+#     day date, bucket int, timestamp timestamp, event_id uuid, …,
+#     PRIMARY KEY ((day, bucket), timestamp, event_id)
+# ) WITH CLUSTERING ORDER BY (timestamp DESC, event_id DESC)
+# ```
+#
+# Write the class `Reader`. `Reader(session, fetch_size)` prepares it; `newest(start, end, limit=None)` returns a list of `Event` with `start <= timestamp < end`, the newest first.
+# Of several events of one millisecond the greater `event_id` comes first. With a `limit`, the list has at most so many.
+#
+# ```python
+# from course.columns import connect, make
+#
+# server.reset()
+# with connect(server) as session:
+#     make(session, shopstream.load().events[:2000])      # creates the table and stores some events
+#     reader = Reader(session, fetch_size=50)
+#     found = reader.newest(datetime(2026, 6, 1, tzinfo=UTC), datetime(2026, 6, 3, tzinfo=UTC), limit=3)
+#     [event.user_id for event in found]                  # → ["u284", "u310", "u310"]
+# ```
+#
+# * `start` and `end` are aware datetimes with whole milliseconds, in any time zone; `day` is the date in UTC. A range that is empty or runs backwards gives `[]` and asks nothing.
+# * `limit=0` gives `[]` and asks nothing. `Event.from_cassandra(row)` makes an event of a row.
+# * Every statement is prepared, and at most two are prepared for a reader, however often `newest` is called.
+# * A page has at most `fetch_size` rows.
+# * No partition is asked of which no event can be in the range, and Cassandra sends no row outside of it.
+# * With a `limit`, no day is asked that is older than needed. In all at most one page is fetched for each partition asked, and one more for every `fetch_size` events returned.
+
+# %% [markdown] hints="newest"
+# - Which days have a moment with `start <= moment < end`? An `end` at midnight does not touch its day. Convert to UTC first: `moment.astimezone(UTC).date()`.
+# - Prepare `SELECT * FROM shop_events WHERE day = ? AND bucket = ? AND timestamp >= ? AND timestamp < ?` in `__init__` and set its `fetch_size`. A prepared statement can be executed with any values.
+# - Each of a day's four results is sorted already. `heapq.merge(*buckets, key=…, reverse=True)` takes one event at a time from each, and a result fetches its next page only when somebody wants its next row.
+#   Give it `map(Event.from_cassandra, result)`: `merge` may call `iter()` twice, and a bare result of the driver then begins its page again.
+# - Write a generator that yields the events of the newest day first, then those of the day before. `list(islice(generator, limit))` stops it in time; `list(result)` in between would read to the end.
+
+# %% answer="newest"
+class Reader:
+    """Reads the table `shop_events`, newest first, in pages of `fetch_size` rows."""
+
+    BUCKETS = 4
+
+    def __init__(self, session, fetch_size=100):
+        ### BEGIN SOLUTION
+        self.session = session
+        self.select = session.prepare(
+            "SELECT * FROM shop_events WHERE day = ? AND bucket = ? AND timestamp >= ? AND timestamp < ?")
+        self.select.fetch_size = fetch_size
+        ### END SOLUTION
+
+    def newest(self, start, end, limit=None):
+        """The events with start <= timestamp < end as a list of Event, newest first, at most `limit` (None: all of them)."""
+        ### BEGIN SOLUTION
+        events = (event for day in _days(start, end) for event in self._of_day(day, start, end))
+        return list(islice(events, limit))
+
+    def _of_day(self, day, start, end):
+        """The events of one day, merged as they come. The four buckets are asked at once."""
+        asked = [self.session.execute_async(self.select, (day, bucket, start, end)) for bucket in range(self.BUCKETS)]
+        # merge() may call iter() on its inputs twice. A driver's result then begins its page again; a map goes on.
+        buckets = [map(Event.from_cassandra, each.result()) for each in asked]
+        return heapq.merge(*buckets, key=lambda event: (event.timestamp, event.event_id), reverse=True)
+
+
+def _days(start, end):
+    """The UTC dates of the moments in [start, end), newest first."""
+    if start >= end:
+        return
+    first, day = start.astimezone(UTC).date(), (end.astimezone(UTC) - timedelta(milliseconds=1)).date()
+    while day >= first:
+        yield day
+        day -= timedelta(days=1)
+        ### END SOLUTION
+
+# %% check="newest" points=2
+from datetime import UTC, datetime
+
+import stores
+from course import shopstream
+from course.columns import connect, make
+
+with task("7.2"):
+    server = stores.start("cassandra")
+    server.reset()
+    shop = shopstream.load()
+    events = shop.events[:1200]          # three days and a half
+    start, end = datetime(2026, 6, 1, 20, tzinfo=UTC), datetime(2026, 6, 3, 9, tzinfo=UTC)
+    want = sorted((event for event in events if start <= event.timestamp < end), key=lambda event: (event.timestamp, event.event_id), reverse=True)
+    with connect(server) as session:
+        make(session, events)
+        reader = Reader(session, fetch_size=20)
+        with server.record() as log:
+            got = reader.newest(start, end)
+        check("a list of events", got=[type(got), {type(event) for event in got}], want=[list, {shopstream.Event}])
+        check("all events between the two moments are there", got=len(got), want=len(want),
+              cause="every day of the range, every bucket of a day and every page of a bucket")
+        check("newest first, over all buckets", got=[str(event.event_id) for event in got], want=[str(event.event_id) for event in want],
+              cause="one bucket after the other is not in order; merge them by (timestamp, event_id)")
+        if log.partitions is not None:   # a real server does not tell
+            check("three days have 12 partitions", got=len({tuple(p[:2]) for statement in log.statements for p in statement.partitions}), want=12)
+            check("Cassandra sends no row outside of the range", got=log.rows, want=len(want), cause="let the statement restrict timestamp on both sides")
+        check("a limit cuts the oldest", got=[str(event.event_id) for event in reader.newest(start, end, limit=7)], want=[str(event.event_id) for event in want[:7]])
+
+# %% hidden="newest" points=1 topic="midnight, days without events, other time zones, empty ranges"
+from datetime import UTC, datetime, timedelta, timezone
+
+import stores
+from course.columns import connect, make
+from course.shopstream import Event
+
+with task("7.2"):
+    server = stores.start("cassandra")
+    server.reset()
+    midnight, tick, days = datetime(2026, 6, 10, tzinfo=UTC), timedelta(milliseconds=1), timedelta(days=1)
+    moments = [midnight - tick, midnight, midnight + tick, midnight + 5 * days, midnight + 6 * days - tick, midnight + 6 * days]
+    events = [Event("u1", "s1", "view", f"p{n}", moment) for n, moment in enumerate(moments) for n in (n, n + 10)]
+
+    def between(first, last):
+        kept = [event for event in events if first <= event.timestamp < last]
+        return [event.product_id for event in sorted(kept, key=lambda event: (event.timestamp, event.event_id), reverse=True)]
+
+    def got(*range_and_limit):
+        return [event.product_id for event in reader.newest(*range_and_limit)]
+
+    with connect(server) as session:
+        make(session, events)
+        reader = Reader(session, fetch_size=10)
+        check("start is included and end is not", got=got(midnight, midnight + tick), want=between(midnight, midnight + tick))
+        check("the last millisecond of a day is of that day", got=got(midnight - tick, midnight), want=between(midnight - tick, midnight))
+        check("days without events are passed over", got=got(midnight - days, midnight + 9 * days), want=between(midnight - days, midnight + 9 * days))
+        with server.record() as log:
+            got(midnight, midnight + days)
+        check("from midnight to midnight 4 partitions are asked", got=log.pages, want=between(1, 4),
+              cause="no event of the range can be on the day that begins at `end`")
+        for hours in (-7, 5, 13):
+            zone = timezone(timedelta(hours=hours))
+            first, last = (midnight + 5 * days).astimezone(zone), (midnight + 6 * days).astimezone(zone)
+            with server.record() as log:
+                found = got(first, last)
+            check(f"moments at UTC{hours:+} are the same moments", got=found, want=between(first, last), cause="day is the date in UTC, not in the zone of start")
+            check("and ask the same 4 partitions", got=log.pages, want=between(1, 4))
+        with server.record() as log:
+            nothing = [got(midnight, midnight), got(midnight + days, midnight - days), got(midnight - days, midnight + days, 0)]
+        check("no range, a range that runs backwards, a limit of 0", got=nothing, want=[[], [], []])
+        check("ask nothing", got=len(log), want=0)
+
+# %% hidden="newest" points=1 topic="statements that are prepared once, and pages"
+from datetime import UTC, datetime, timedelta
+
+import stores
+from course import shopstream
+from course.columns import connect, make
+
+with task("7.2"):
+    server = stores.start("cassandra")
+    server.reset()
+    events = shopstream.load().events[:400]
+    first = datetime(2026, 6, 1, tzinfo=UTC)
+    with connect(server) as session:
+        make(session, events)
+        with server.record() as log:
+            reader = Reader(session, fetch_size=7)
+            found = [len(reader.newest(first + timedelta(hours=hours), first + timedelta(hours=hours + 30), limit)) for hours, limit in ((0, None), (9, None), (20, 5))]
+        check("three readings find what is there", got=found[:2], want=[sum(first + timedelta(hours=h) <= e.timestamp < first + timedelta(hours=h + 30) for e in events) for h in (0, 9)])
+        check("at most two statements are prepared", got=log.count("PREPARE"), want=between(1, 2), cause="prepare in __init__, execute in newest")
+        check("and every question is one of them", got=len({command.args[0] for command in log if command.name == "SELECT"}), want=between(1, 2),
+              cause="a statement with the values in its text is a new one each time")
+        check("each is asked with its values", got=min(len(command.args) for command in log if command.name == "SELECT"), want=between(3, 9),
+              cause="a statement with the values in its text is not prepared")
+        if log.partitions is not None:
+            check("a page has at most fetch_size rows", got=max(statement.returned for statement in log.statements), want=between(1, 7),
+                  cause="set fetch_size on the prepared statement: without it a page has 5,000 rows")
+            check("each page is fetched once", got=log.rows, want=between(sum(found), sum(found) + 4 * 2 * 7))
+
+# %% hidden="newest" points=2 topic="a limit: days that are not asked, pages that are not fetched"
+from datetime import UTC, datetime, timedelta
+
+import stores
+from course.columns import BUCKETS, connect, make
+from course.shopstream import Event
+
+with task("7.2"):
+    server = stores.start("cassandra")
+    server.reset()
+    first = datetime(2026, 6, 1, tzinfo=UTC)
+    # 3 days with 200 events each, and an hour in which nearly all of them are in one bucket
+    events = [Event(f"u{n}", "s1", "view", "p1", first + timedelta(days=n // 200, minutes=5 * (n % 200))) for n in range(600)]
+    newest_first = sorted(events, key=lambda event: event.timestamp, reverse=True)
+    one_bucket = [event for n in range(1200) if (event := Event(f"x{n}", "s1", "view", "p1", first + timedelta(days=9, milliseconds=n))).event_id.int % BUCKETS == 2]
+    with connect(server) as session:
+        make(session, events + one_bucket)
+        reader = Reader(session, fetch_size=10)
+        for limit, days in ((1, 1), (8, 1), (100, 1), (200, 1), (201, 2), (450, 3)):
+            with server.record() as log:
+                got = reader.newest(first, first + timedelta(days=3), limit)
+            check(f"the newest {limit} of three days", got=[event.user_id for event in got], want=[event.user_id for event in newest_first[:limit]])
+            if log.partitions is not None:
+                asked = {tuple(p[1]) for statement in log.statements for p in statement.partitions}
+                check(f"ask {days} day{'s' * (days > 1)}", got=len({day for day, _ in asked}), want=days,
+                      cause="when the limit is reached, stop; do not ask all days first")
+            check("and fetch few pages", got=log.pages, want=between(1, 4 * days + limit // 10),
+                  cause="list(result) fetches all pages of a bucket, and so does sorting; take one row at a time")
+        with server.record() as log:
+            got = reader.newest(first + timedelta(days=9), first + timedelta(days=10), 100)
+        check("100 events that are all in one bucket", got=[event.user_id for event in got], want=[event.user_id for event in one_bucket[:-101:-1]],
+              cause="limit // 4 of each bucket is not enough: the newest may all be in one")
+        check("take few pages too", got=log.pages, want=between(1, 4 + 100 // 10))
+
+# %% [markdown] task="7.3" name="tree" minutes=30
+# ### A log-structured merge tree
+#
+# Cassandra never changes what it has written. It collects writes in memory, writes them out as sorted runs, and merges the runs later. You build the heart of it.
+#
+# Write the class `Tree(limit, grace, clock)`. `clock()` tells the time in seconds.
+#
+# | | |
+# |---|---|
+# | `put(key, value)` | writes; keys and values are texts |
+# | `delete(key)` | writes a tombstone, whether the key is there or not |
+# | `flush()` | turns the memtable into a run, if it is not empty. This also happens at the end of the write with which the memtable holds `limit` keys |
+# | `get(key)` | the value, or `None` |
+# | `scan(start, end)` | a list of `(key, value)` with `start <= key < end`, by key |
+# | `compact(first, last)` | merges `runs[first:last]` into one run, which takes their place |
+# | `runs` | a list of runs, the oldest first |
+#
+# A run is a list of entries `(key, value, written)`, sorted by key, each key once. `written` is the time of the write; in a tombstone `value` is `None`.
+#
+# ```python
+# tree = Tree(limit=2, grace=600, clock=lambda: 100)
+# tree.put("p7", "in stock")
+# tree.put("p8", "in stock")        # the second key: the memtable becomes a run
+# tree.delete("p7")
+# tree.get("p7")                    # → None
+# tree.scan("p0", "p9")             # → [("p8", "in stock")]
+# tree.runs                         # → [[("p7", "in stock", 100), ("p8", "in stock", 100)]]
+# ```
+#
+# * What was written last counts. Writing a key again does not make the memtable larger. An empty text is a value.
+# * `compact` keeps the newest entry of each key. It drops a tombstone if it was written more than `grace` seconds ago **and** no run before `runs[first]` has its key: otherwise what it hides would come back to life.
+#   Values are never dropped because of their age. If nothing is left, there is no run.
+# * `compact` leaves the memtable and the other runs alone. `0 <= first <= last <= len(runs)`; with fewer than one run there is nothing to do.
+
+# %% [markdown] hints="tree"
+# - Two places: a dict for the memtable, a list for the runs. `delete` is a `put` of `None`. Where must `get` look first, and where last?
+# - A tombstone is an answer: `get` stops there. If it asks `if value:` or `is not None` and looks on, it finds the old value in an older run.
+# - For `scan` and `compact`, put the entries of the runs into one dict, the oldest run first: newer entries replace older ones. Take out tombstones only after that.
+# - In `compact`: `older = {entry[0] for run in self.runs[:first] for entry in run}`. A tombstone goes if `clock() - written > grace and key not in older`. `self.runs[first:last] = [kept] if kept else []` puts the new run in place.
+
+# %% answer="tree"
+class Tree:
+    """A log-structured merge tree of texts.
+
+    limit  keys that the memtable holds before it becomes a run
+    grace  seconds that a tombstone is kept at least
+    clock  a function that returns the time in seconds
+    """
+
+    def __init__(self, limit, grace, clock):
+        ### BEGIN SOLUTION
+        self.limit, self.grace, self.clock = limit, grace, clock
+        self.memtable = {}   # key → entry
+        self.runs = []
+        ### END SOLUTION
+
+    def put(self, key, value):
+        """Write a value."""
+        ### BEGIN SOLUTION
+        self.memtable[key] = (key, value, self.clock())
+        if len(self.memtable) >= self.limit:
+            self.flush()
+        ### END SOLUTION
+
+    def delete(self, key):
+        """Write a tombstone."""
+        ### BEGIN SOLUTION
+        self.put(key, None)
+        ### END SOLUTION
+
+    def flush(self):
+        """Turn the memtable into the newest run, unless it is empty."""
+        ### BEGIN SOLUTION
+        if self.memtable:
+            self.runs.append(sorted(self.memtable.values()))
+            self.memtable = {}
+        ### END SOLUTION
+
+    def get(self, key):
+        """The value written last, or None if there is none or it was deleted."""
+        ### BEGIN SOLUTION
+        if key in self.memtable:
+            return self.memtable[key][1]
+        for run in reversed(self.runs):
+            at = bisect_left(run, (key,))
+            if at < len(run) and run[at][0] == key:
+                return run[at][1]
+        return None
+        ### END SOLUTION
+
+    def scan(self, start, end):
+        """The list of (key, value) with start <= key < end, by key, without what was deleted."""
+        ### BEGIN SOLUTION
+        newest = _newest(*self.runs, self.memtable.values())
+        return [(key, value) for key, value, _ in newest if value is not None and start <= key < end]
+        ### END SOLUTION
+
+    def compact(self, first, last):
+        """Merge runs[first:last] into one run, without the tombstones that nobody needs any more."""
+        ### BEGIN SOLUTION
+        hidden_before = {key for run in self.runs[:first] for key, _, _ in run}
+        forget = self.clock() - self.grace     # a tombstone may go if it was written before this
+        kept = [(key, value, written) for key, value, written in _newest(*self.runs[first:last])
+                if value is not None or written >= forget or key in hidden_before]
+        self.runs[first:last] = [kept] if kept else []
+
+
+def _newest(*runs):
+    """The newest entry of each key, by key. `runs` are given from the oldest to the newest."""
+    return sorted({entry[0]: entry for run in runs for entry in run}.values())
+    ### END SOLUTION
+
+# %% check="tree" points=2
+with task("7.3"):
+    tree = Tree(limit=3, grace=600, clock=lambda: 100)
+    tree.put("p7", "in stock")
+    tree.put("p5", "in stock")
+    tree.put("p7", "sold out")
+    check("two keys are in the memtable", got=tree.runs, want=[], cause="the same key written again is still one key")
+    check("what was written last counts", got=[tree.get("p7"), tree.get("p5"), tree.get("p6")], want=["sold out", "in stock", None])
+    tree.put("p6", "in stock")
+    check("the third key makes a sorted run", got=tree.runs, want=[[("p5", "in stock", 100), ("p6", "in stock", 100), ("p7", "sold out", 100)]])
+    tree.put("p7", "back again")
+    tree.delete("p5")
+    check("the memtable is newer than the run", got=[tree.get("p7"), tree.get("p6"), tree.get("p5")], want=["back again", "in stock", None],
+          cause="a tombstone is an answer: do not look on in older runs")
+    check("a scan merges memtable and runs", got=tree.scan("p0", "p9"), want=[("p6", "in stock"), ("p7", "back again")])
+    check("it includes its start and not its end", got=tree.scan("p6", "p7"), want=[("p6", "in stock")])
+    tree.flush()
+    check("a flush writes the tombstone too", got=tree.runs[1:], want=[[("p5", None, 100), ("p7", "back again", 100)]],
+          cause="the older run still has p5; only the tombstone hides it")
+    tree.compact(0, 2)
+    check("compaction keeps the newest entry of each key", got=tree.runs,
+          want=[[("p5", None, 100), ("p6", "in stock", 100), ("p7", "back again", 100)]], cause="the tombstone is younger than the grace period of 600 s")
+
+# %% hidden="tree" points=1 topic="flushes without anything, keys that were never there, empty texts, a limit of 1"
+with task("7.3"):
+    tree = Tree(limit=3, grace=600, clock=lambda: 5)
+    tree.flush()
+    check("an empty memtable makes no run", got=tree.runs, want=[])
+    tree.delete("p1")
+    tree.flush()
+    check("deleting what was never there writes a tombstone", got=tree.runs, want=[[("p1", None, 5)]],
+          cause="looking first would cost a read for each delete, and another replica may have the key")
+    tree.flush()
+    check("and flushing again adds nothing", got=len(tree.runs), want=1, cause="after a flush the memtable is empty")
+    tree.put("p2", "")
+    check("an empty text is a value", got=[tree.get("p2"), tree.scan("p", "q")], want=["", [("p2", "")]], cause="ask `is None`, not whether a value is true")
+    tree.put("p1", "")
+    tree.flush()
+    check("also in a run", got=[tree.get("p2"), tree.get("p1"), tree.scan("p", "q")], want=["", "", [("p1", ""), ("p2", "")]])
+    tree.delete("p1")
+    tree.delete("p3")
+    tree.delete("p2")
+    check("tombstones fill the memtable as well", got=len(tree.runs), want=3)
+    check("and hide all older runs", got=[tree.get("p1"), tree.scan("", "z")], want=[None, []])
+    small = Tree(limit=1, grace=600, clock=lambda: 5)
+    for value in ("a", "b"):
+        small.put("p1", value)
+    check("with a limit of 1 each write is a run", got=[small.runs, small.get("p1")], want=[[[("p1", "a", 5)], [("p1", "b", 5)]], "b"])
+
+# %% hidden="tree" points=1 topic="the grace period, to the millisecond"
+with task("7.3"):
+    class Clock:
+        now = 1000.0
+
+        def __call__(self):
+            return self.now
+
+    clock = Clock()
+    tree = Tree(limit=9, grace=600, clock=clock)
+    tree.put("p1", "old")
+    tree.put("p2", "old")
+    tree.put("p3", "old")
+    tree.flush()
+    clock.now = 2000.0
+    tree.delete("p1")
+    clock.now = 2100.0
+    tree.delete("p2")
+    tree.flush()
+    clock.now = 2599.999
+    tree.compact(0, 2)
+    check("1 ms before the end of the grace period both tombstones stay", got=tree.runs, want=[[("p1", None, 2000.0), ("p2", None, 2100.0), ("p3", "old", 1000.0)]],
+          cause="a value is not dropped for its age; `written` stays the time of the write")
+    clock.now = 2600.001
+    tree.compact(0, 1)
+    check("1 ms after it one may go, the younger one stays", got=tree.runs, want=[[("p2", None, 2100.0), ("p3", "old", 1000.0)]],
+          cause="each tombstone has a time of its own; a run of one can be compacted too")
+    tree.delete("p3")
+    tree.flush()
+    clock.now = 9000.0
+    tree.compact(0, 2)
+    check("when nothing is left there is no run", got=tree.runs, want=[])
+
+# %% hidden="tree" points=2 topic="tombstones that hide something older, and runs that are not part of the compaction"
+import random
+
+with task("7.3"):
+    now = [0]
+    tree = Tree(limit=9, grace=600, clock=lambda: now[0])
+    for value in ("oldest", "older"):
+        tree.put("p1", value)
+        tree.put("p2" if value == "older" else "p0", value)
+        tree.flush()
+    tree.delete("p1")
+    tree.delete("p2")
+    tree.flush()
+    now[0] = 5000
+    tree.put("p2", "new")
+    tree.flush()
+    tree.put("p3", "in memory")
+    tree.compact(1, 3)
+    check("a tombstone that hides something in an older run stays", got=tree.runs[1], want=[("p1", None, 0)],
+          cause="the run before the compaction still has p1; p2 is in no older run, and newer runs do not count")
+    check("what was deleted stays deleted", got=[tree.get("p1"), tree.get("p2"), tree.get("p0")], want=[None, "new", "oldest"])
+    check("runs that were not named stay as they were", got=[tree.runs[0], tree.runs[2]], want=[[("p0", "oldest", 0), ("p1", "oldest", 0)], [("p2", "new", 5000)]])
+    check("the memtable too", got=[len(tree.runs), tree.get("p3")], want=[3, "in memory"])
+    tree.compact(2, 2)
+    check("no run, no change", got=len(tree.runs), want=3)
+    tree.compact(0, 2)
+    check("with the oldest run in the compaction it may go", got=tree.runs[0], want=[("p0", "oldest", 0)])
+
+    rng = random.Random(7)
+    for _ in range(40):
+        tree, model = Tree(limit=4, grace=5, clock=lambda: now[0]), {}
+        for _ in range(60):
+            now[0] += 1
+            key, step = f"p{rng.randrange(8)}", rng.random()
+            if step < 0.5:
+                tree.put(key, value := f"v{now[0]}")
+                model[key] = value
+            elif step < 0.75:
+                tree.delete(key)
+                model.pop(key, None)
+            else:
+                first = rng.randint(0, len(tree.runs))
+                tree.compact(first, rng.randint(first, len(tree.runs)))
+        if tree.scan("", "z") != sorted(model.items()) or [tree.get(f"p{n}") for n in range(8)] != [model.get(f"p{n}") for n in range(8)]:
+            check("after many writes and compactions, in any order, the tree holds what a dict would", got=tree.scan("", "z"), want=sorted(model.items()))
+            check("and gives it", got=[tree.get(f"p{n}") for n in range(8)], want=[model.get(f"p{n}") for n in range(8)])
+
+# %% [markdown] task="7.4" name="cells" minutes=20
+# ### Replicas that agree
+#
+# Three replicas of a row have seen different writes, in a different order. Without talking about it they must come to the same row, whoever merges it with whom, and how often.
+#
+# A row is a dict from column name to `Cell(value, timestamp, expires)`:
+#
+# | | |
+# |---|---|
+# | `value` | a text, or `None` for a tombstone |
+# | `timestamp` | of the write, in microseconds; it comes from the client |
+# | `expires` | for a value with a TTL: the time, in seconds, at which it ends. Otherwise `None` |
+#
+# Write three functions. `clock()` tells the time in seconds.
+#
+# | | |
+# |---|---|
+# | `write(row, column, value, timestamp, clock, ttl=None)` | a row in which the write is included; `value=None` deletes, `ttl` is in seconds |
+# | `merge(a, b)` | the row of which two replicas have the parts `a` and `b` |
+# | `read(row, clock)` | a dict from column name to text, with the columns that have a value at this time |
+#
+# ```python
+# first = write({}, "cart", "p7", timestamp=10, clock=lambda: 100, ttl=60)    # → {"cart": Cell("p7", 10, 160)}
+# second = write({}, "cart", "p9", timestamp=9, clock=lambda: 101)            # → {"cart": Cell("p9", 9, None)}
+# merge(first, second)                                                        # → {"cart": Cell("p7", 10, 160)}
+# read(merge(first, second), clock=lambda: 100)                               # → {"cart": "p7"}
+# read(merge(first, second), clock=lambda: 161)                               # → {}
+# ```
+#
+# * Of two cells the one with the greater timestamp wins, whichever came first. An older write that arrives late changes nothing.
+# * At the same timestamp Cassandra decides so: a tombstone wins over any value; a value with a TTL over one without; of two with a TTL, the one that ends later; after all that, the greater text.
+# * A value with a TTL can be read as long as `clock() < expires`. When it has ended, it still hides what is older, in `merge` and in `write`: the older value does not come back.
+# * Functions return new dicts. The rows that they were given stay as they were.
+
+# %% [markdown] hints="cells"
+# - Write one function that decides between two cells, and use it in `write` and in `merge`. Then `write` is a `merge` with a row of one cell.
+# - A function `rank(cell)` that returns a tuple makes the rules one line: `max(a, b, key=rank)`. Which field comes first?
+# - `None` cannot be compared with a text or a number. Use truth values in the tuple: `(timestamp, value is None, expires is not None, expires or 0, value or "")`.
+# - Only `read` looks at the clock to leave something out; `merge` has no clock. A cell that has ended must stay in the row.
+
+# %% answer="cells"
+class Cell(NamedTuple):
+    """One value of a row, with the time of its write."""
+
+    value: str | None            # None: a tombstone
+    timestamp: int               # microseconds, from the client
+    expires: float | None = None # seconds; None: never
+
+
+def write(row, column, value, timestamp, clock, ttl=None):
+    """The row (a new dict) with this write in it.
+
+    value  a text, or None to delete; ttl  seconds, or None; clock  a function that returns the time in seconds
+    """
+    ### BEGIN SOLUTION
+    return merge(row, {column: Cell(value, timestamp, None if ttl is None else clock() + ttl)})
+    ### END SOLUTION
+
+
+def merge(a, b):
+    """What two replicas' rows are together: a new dict with the cell that wins for each column."""
+    ### BEGIN SOLUTION
+    return a | {column: max(a.get(column, cell), cell, key=_rank) for column, cell in b.items()}
+    ### END SOLUTION
+
+
+def read(row, clock):
+    """The columns that have a value at the time of `clock()`, as a dict from name to text."""
+    ### BEGIN SOLUTION
+    now = clock()
+    return {column: cell.value for column, cell in row.items()
+            if cell.value is not None and (cell.expires is None or now < cell.expires)}
+
+
+def _rank(cell):
+    """The greater one wins. After the timestamp, the rules that break a tie."""
+    return cell.timestamp, cell.value is None, cell.expires is not None, cell.expires or 0, cell.value or ""
+    ### END SOLUTION
+
+# %% check="cells" points=2
+with task("7.4"):
+    early = write({}, "cart", "p7", 10, lambda: 100)
+    check("a write makes a cell", got=early, want={"cart": ("p7", 10, None)})
+    check("a TTL counts from the clock", got=write({}, "cart", "p9", 11, lambda: 100, ttl=60), want={"cart": ("p9", 11, 160)})
+    late = write(early, "cart", "p9", 11, lambda: 100, ttl=60)
+    check("the later write wins", got=late, want={"cart": ("p9", 11, 160)})
+    check("the row that was given stays as it was", got=early, want={"cart": ("p7", 10, None)}, cause="make a new dict: row | {…}")
+    check("an older write that arrives late changes nothing", got=write(late, "cart", "p1", 9, lambda: 500), want=late,
+          cause="the timestamp decides, not the order of arrival")
+    check("reading before and after the end", got=[read(late, lambda: 159), read(late, lambda: 161)], want=[{"cart": "p9"}, {}],
+          cause="the older value that it replaced does not come back")
+    one = {"name": Cell("Mei", 5), "city": Cell("Lima", 5)}
+    two = {"city": Cell(None, 6), "mail": Cell("mei@example.org", 4)}
+    check("two replicas' rows become one", got=merge(one, two), want={"name": ("Mei", 5, None), "city": (None, 6, None), "mail": ("mei@example.org", 4, None)})
+    check("a deleted column is not read", got=read(merge(one, two), lambda: 0), want={"name": "Mei", "mail": "mei@example.org"})
+
+# %% hidden="cells" points=1 topic="cells of one timestamp: which one wins, in both orders"
+with task("7.4"):
+    ranked = [("", 7, None), ("a", 7, None), ("b", 7, None), ("é", 7, None), ("", 7, 100.0), ("b", 7, 100.0), ("a", 7, 200.0), (None, 7, None), ("", 8, None)]
+    for i, cell in enumerate(ranked):       # each wins over those before it
+        one = {"c": Cell(*cell)}
+        others = [{"c": Cell(*other)} for other in ranked]
+        want = [{"c": ranked[max(i, j)]} for j in range(len(ranked))]
+        cause = "the timestamp decides; then a tombstone wins, a TTL, the later end of a TTL, the greater text"
+        check(f"{cell} merged with nine others", got=outcome(lambda: [merge(one, other) for other in others]), want=want, cause=cause)
+        check("and the nine with it", got=outcome(lambda: [merge(other, one) for other in others]), want=want, cause="whoever merges, the same cell must win")
+    check("a write at the timestamp of a tombstone is lost", got=write({"c": Cell(None, 7)}, "c", "a", 7, lambda: 0), want={"c": (None, 7, None)})
+    check("and a delete at the timestamp of a value is not", got=write({"c": Cell("a", 7)}, "c", None, 7, lambda: 0), want={"c": (None, 7, None)})
+
+# %% hidden="cells" points=1 topic="the end of a TTL to the millisecond, and what it goes on hiding"
+with task("7.4"):
+    row = write({}, "cart", "p7", 10, lambda: 1000.0)
+    row = write(row, "cart", "p9", 20, lambda: 2000.0, ttl=60)
+    check("1 ms before its end a value is there", got=read(row, lambda: 2059.999), want={"cart": "p9"}, cause="expires is the time of the write plus the TTL")
+    check("1 ms after it no value is there", got=read(row, lambda: 2060.001), want={}, cause="what has ended hides what is older, as a tombstone does")
+    check("an older write that arrives after the end stays hidden", got=read(write(row, "cart", "p8", 19, lambda: 3000.0), lambda: 3000.0), want={},
+          cause="keep the cell that has ended: its timestamp still decides")
+    replica = write({}, "cart", "p7", 10, lambda: 1000.0)
+    check("a replica that has only the old value does not bring it back", got=[read(merge(row, replica), lambda: 3000.0), read(merge(replica, row), lambda: 3000.0)],
+          want=[{}, {}], cause="merge has no clock: it keeps cells that have ended")
+    check("a newer write does", got=read(write(row, "cart", "p1", 21, lambda: 3000.0), lambda: 3000.0), want={"cart": "p1"})
+    check("an empty text is a value", got=read(write({}, "note", "", 5, lambda: 0), lambda: 0), want={"note": ""}, cause="only None is a tombstone")
+    check("nothing is read of an empty row", got=[read({}, lambda: 0), merge({}, {})], want=[{}, {}])
+
+# %% hidden="cells" points=1 topic="three replicas, any writes, any order, any number of times"
+import random
+from itertools import permutations
+
+with task("7.4"):
+    rng = random.Random(7)
+
+    def wins(cells):
+        """The winner, by the rules of the task one after the other."""
+        cells = [c for c in cells if c[1] == max(c[1] for c in cells)]
+        for better in (lambda c: c[0] is None, lambda c: c[2] is not None):
+            cells = [c for c in cells if better(c)] or cells
+        ends = max(c[2] or 0 for c in cells)
+        return max((c for c in cells if (c[2] or 0) == ends), key=lambda c: c[0] or "")
+
+    for _ in range(60):
+        rows = [{column: (rng.choice([None, "", "a", "b"]), rng.randrange(3), None) for column in rng.sample("pqrs", rng.randrange(5))} for _ in range(3)]
+        rows = [{column: (v, t, rng.choice([None, 50.0, 60.0]) if v is not None else None) for column, (v, t, _) in row.items()} for row in rows]
+        want = {column: wins([row[column] for row in rows if column in row]) for column in {*rows[0], *rows[1], *rows[2]}}
+        cells = [{column: Cell(*cell) for column, cell in row.items()} for row in rows]
+        got = [merge(merge(x, y), z) for x, y, z in permutations(cells)] + [merge(x, merge(y, z)) for x, y, z in permutations(cells)]
+        if got != [want] * 12:
+            check("three replicas agree, whoever merges with whom", got=got, want=[want] * 12, cause="merge must not depend on the order, nor on how it is grouped")
+        again = [merge(got[0], x) for x in (*cells, got[0])]
+        if again != [want] * 4:
+            check("merging again changes nothing", got=again, want=[want] * 4)
+        if [dict(row) for row in cells] != rows:
+            check("the rows that were merged stay as they were", got=[dict(row) for row in cells], want=rows, cause="make a new dict: a | {…}")
+    check("three replicas agree after every merge", got=[{**got[0]}, {**again[-1]}], want=[want, want])
+
+# %% [markdown] task="7.6" name="levels" minutes=20
+# ### How many replicas must answer
+#
+# The shop runs on a ring of three nodes, and each row has three replicas. One node is away now and then, and sometimes two. What must happen then differs from table to table.
+#
+# | table | |
+# |---|---|
+# | `carts (cart_id text PRIMARY KEY, items text)` | a customer who put something into the cart sees it, whichever one node is away |
+# | `sales (product_id text PRIMARY KEY, sold counter)` | a sale that counts is never lost with one node, and is never counted twice |
+# | `visits (user_id text PRIMARY KEY, product_id text)` | the page must come up while a single node works; it may be out of date |
+#
+# Write five functions. Choose the consistency level of each statement; the session's own is `LOCAL_ONE`.
+#
+# | | |
+# |---|---|
+# | `save_cart(session, cart_id, items)` | replaces the cart, and returns an outcome |
+# | `load_cart(session, cart_id)` | returns the items, or `None` |
+# | `count_sale(session, product_id)` | adds 1 to `sold`, and returns an outcome |
+# | `save_visit(session, user_id, product_id)` | notes the product that was looked at last; returns `None` |
+# | `last_visit(session, user_id)` | returns the product, or `None` |
+#
+# An **outcome** tells the truth about a write:
+#
+# * `"stored"`: enough replicas have confirmed it.
+# * `"refused"`: the driver raised `Unavailable`, so nothing was written.
+# * `"unknown"`: the driver raised `WriteTimeout`. Some replicas may have it, or will get it.
+#
+# ```python
+# save_cart(session, "c1", "p7")      # → "stored", with three nodes or with two
+# save_cart(session, "c1", "p9")      # → "refused", with one
+# load_cart(session, "c1")            # → "p7", with three nodes or with two
+# ```
+#
+# * With one node away everything works, and `load_cart` returns what `save_cart` stored last, even if other nodes were away then. `"stored"` is never said of a write that a single node has.
+# * With two nodes away `load_cart` raises the driver's `Unavailable`. `save_visit` and `last_visit` still work.
+# * A write that may be done twice is tried again after a `WriteTimeout`, three times in all. One that may not is sent once.
+# * After a timeout, an attempt that is refused does not make the write a refused one: it stays `"unknown"`.
+# * Other errors reach the caller. The session itself tries nothing again.
+#
+# The ring and its faults exist on the embedded server only.
+
+# %% [markdown] hints="levels"
+# - With three replicas, a read meets the last write if the replicas that confirm the write and those that answer the read are more than three together. Which two numbers do that and still allow one node to be away?
+# - `SimpleStatement(text, consistency_level=ConsistencyLevel.QUORUM)` carries the level, and `session.execute(statement, values)` takes `%s` in its text. A prepared statement has an attribute `consistency_level`.
+# - Setting a value twice is the same as setting it once. Adding 1 twice is not.
+# - `for attempt in range(3): try: … return "stored"`, `except WriteTimeout: timed_out = True`, `except Unavailable: return "unknown" if timed_out else "refused"`. What does the function return after the loop?
+
+# %% answer="levels"
+def save_cart(session, cart_id, items):
+    """Replace the items (text) of a cart. Returns "stored", "refused" or "unknown"."""
+    ### BEGIN SOLUTION
+    return _outcome(session, "UPDATE carts SET items = %s WHERE cart_id = %s", (items, cart_id), attempts=3)
+    ### END SOLUTION
+
+
+def load_cart(session, cart_id):
+    """The items of a cart, or None. Raises the driver's Unavailable if too few replicas are there."""
+    ### BEGIN SOLUTION
+    return _value(session, "SELECT items FROM carts WHERE cart_id = %s", cart_id, ConsistencyLevel.QUORUM)
+    ### END SOLUTION
+
+
+def count_sale(session, product_id):
+    """Count one sale of a product. Returns "stored", "refused" or "unknown"."""
+    ### BEGIN SOLUTION
+    return _outcome(session, "UPDATE sales SET sold = sold + 1 WHERE product_id = %s", (product_id,), attempts=1)
+    ### END SOLUTION
+
+
+def save_visit(session, user_id, product_id):
+    """Note what a user looked at last."""
+    ### BEGIN SOLUTION
+    statement = SimpleStatement("UPDATE visits SET product_id = %s WHERE user_id = %s", consistency_level=ConsistencyLevel.ONE)
+    session.execute(statement, (product_id, user_id))
+    ### END SOLUTION
+
+
+def last_visit(session, user_id):
+    """What a user looked at last, perhaps out of date; None if nothing is known."""
+    ### BEGIN SOLUTION
+    return _value(session, "SELECT product_id FROM visits WHERE user_id = %s", user_id, ConsistencyLevel.ONE)
+
+
+def _outcome(session, text, values, attempts):
+    """Write at QUORUM, and tell what became of it. Only what may be done twice may have more than one attempt."""
+    statement = SimpleStatement(text, consistency_level=ConsistencyLevel.QUORUM)
+    if_unavailable = "refused"
+    for _ in range(attempts):
+        try:
+            session.execute(statement, values)
+            return "stored"
+        except Unavailable:
+            return if_unavailable
+        except WriteTimeout:
+            if_unavailable = "unknown"     # this attempt may have been written, whatever comes next
+    return "unknown"
+
+
+def _value(session, text, key, level):
+    """The only column of the only row, or None."""
+    row = session.execute(SimpleStatement(text, consistency_level=level), (key,)).one()
+    return row[0] if row else None
+    ### END SOLUTION
+
+# %% check="levels" points=2
+import stores
+from cassandra import Unavailable
+from course.columns import ask, connect, make_ring_tables
+
+with task("7.6"):
+    server = stores.start("cassandra", nodes=3)
+    server.reset()
+    with connect(server, node=0) as session:
+        make_ring_tables(session)
+        check("what is not there", got=[load_cart(session, "c0"), last_visit(session, "u0")], want=[None, None])
+        check("a cart is stored", got=[save_cart(session, "c1", "p7"), load_cart(session, "c1")], want=["stored", "p7"])
+        check("a sale is counted", got=[count_sale(session, "p7"), count_sale(session, "p7"), ask(session, "SELECT sold FROM sales")], want=["stored", "stored", [(2,)]])
+        check("a visit is noted", got=[save_visit(session, "u1", "p7"), last_visit(session, "u1")], want=[None, "p7"])
+        with server.nodes[2].stop():
+            check("with one node away carts work", got=outcome(lambda: [save_cart(session, "c1", "p8"), load_cart(session, "c1")]), want=["stored", "p8"],
+                  cause="ALL and THREE need every replica")
+            check("and sales, and visits", got=outcome(lambda: [count_sale(session, "p7"), save_visit(session, "u1", "p8"), last_visit(session, "u1")]), want=["stored", None, "p8"])
+            with server.nodes[1].stop():
+                check("with two nodes away a cart is refused", got=save_cart(session, "c1", "p9"), want="refused",
+                      cause="at the session's own level a single node is enough, and what it has is lost with it")
+                check("so is a sale", got=count_sale(session, "p7"), want="refused")
+                check("and a cart cannot be loaded", got=outcome(lambda: load_cart(session, "c1")), want=raises(Unavailable))
+                check("visits still work", got=outcome(lambda: [save_visit(session, "u1", "p9"), last_visit(session, "u1")]), want=[None, "p9"],
+                      cause="one replica is enough here: ONE")
+        check("what was refused was not written", got=[load_cart(session, "c1"), ask(session, "SELECT sold FROM sales")], want=["p8", [(3,)]])
+
+# %% hidden="levels" points=1 topic="a node that missed writes, and a node that is cut off"
+import stores
+from cassandra import Unavailable
+from course.columns import connect, make_ring_tables
+
+with task("7.6"):
+    server = stores.start("cassandra", nodes=3)
+    server.reset()
+    server.hinted_handoff = False     # a node that comes back has what it had
+    with connect(server, node=0) as here, connect(server, node=2) as there:
+        make_ring_tables(here)
+        save_cart(here, "c1", "old")
+        save_visit(here, "u1", "p1")
+        with server.nodes[2].cut_off():
+            check("the greater part of the ring goes on", got=save_cart(here, "c1", "new"), want="stored")
+            check("the single node on the other side refuses a cart", got=save_cart(there, "c1", "mine"), want="refused",
+                  cause="a write that one replica confirms is not seen by those who ask the other two")
+            check("and a sale", got=count_sale(there, "p7"), want="refused")
+            check("it does not show an old cart either", got=outcome(lambda: load_cart(there, "c1")), want=raises(Unavailable))
+            check("but a visit", got=outcome(lambda: [last_visit(there, "u1"), save_visit(there, "u1", "p2"), last_visit(there, "u1")]), want=["p1", None, "p2"])
+        with server.nodes[1].stop():
+            check("the node that missed the write returns it, with another one away", got=outcome(lambda: load_cart(there, "c1")), want="new",
+                  cause="its own copy is old: as many replicas must answer as are needed to meet one that has the write")
+
+# %% hidden="levels" points=1 topic="timeouts: what is tried again, how often, and what is not"
+import stores
+from cassandra import ReadTimeout
+from course.columns import ask, connect, make_ring_tables
+
+with task("7.6"):
+    server = stores.start("cassandra", nodes=3)
+    server.reset()
+    with connect(server, node=0) as session:
+        make_ring_tables(session)
+        for node in server.nodes[1:]:
+            node.stop(noticed=False)      # the others still wait for them
+        with server.record() as log:
+            got = count_sale(session, "p7")
+        check("after a timeout nobody knows whether the sale was counted", got=got, want="unknown")
+        check("and it is sent once", got=len(log), want=1, cause="a counter that is tried again may count twice")
+        with server.record() as log:
+            got = save_cart(session, "c1", "p7")
+        check("nor whether the cart was stored", got=got, want="unknown")
+        check("which is sent three times", got=len(log), want=3, cause="setting the same value again does no harm")
+        check("an error of a read reaches the caller", got=outcome(lambda: load_cart(session, "c1")), want=raises(ReadTimeout))
+        check("visits wait for nobody", got=outcome(lambda: [save_visit(session, "u1", "p1"), last_visit(session, "u1")]), want=[None, "p1"])
+        for node in server.nodes[1:]:
+            node.restore()
+        check("the sale was counted once", got=ask(session, "SELECT sold FROM sales"), want=[(1,)])
+
+# %% hidden="levels" points=1 topic="a ring that changes between two attempts, and other errors"
+import threading
+import time
+
+import stores
+from cassandra import InvalidRequest
+from course.columns import connect, make_ring_tables
+
+def after_first_statement(log, change):
+    def watch():
+        while not log:
+            time.sleep(0.002)
+        time.sleep(0.02)      # the statement is on its way; its timeout comes after 0.1 s
+        change()
+    threading.Thread(target=watch, daemon=True).start()
+
+with task("7.6"):
+    server = stores.start("cassandra", nodes=3)
+    server.reset()
+    with connect(server, node=0) as session:
+        make_ring_tables(session)
+        for node in server.nodes[1:]:
+            node.stop(noticed=False)
+        with server.record() as log:
+            after_first_statement(log, server.nodes[1].restore)
+            got = save_cart(session, "c1", "p7")
+        check("a node comes back: the next attempt is stored", got=got, want="stored")
+        check("and was the last", got=len(log), want=between(2, 3))
+        server.nodes[1].stop(noticed=False)
+        with server.record() as log:
+            after_first_statement(log, lambda: [node.stop() for node in server.nodes[1:]])
+            got = save_cart(session, "c2", "p7")
+        check("the next attempt is refused: the first may have been written", got=got, want="unknown",
+              cause="only a write of which no attempt timed out is surely not written")
+        for node in server.nodes[1:]:
+            node.restore()
+        session.execute("DROP TABLE carts")
+        check("another error reaches the caller", got=outcome(lambda: save_cart(session, "c1", "p7")), want=raises(InvalidRequest),
+              cause="catch Unavailable and WriteTimeout, not everything")
