@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.syntax import Syntax
-from rich.table import Table
+from rich.table import Column, Table
 
 from course.parity.compare import Compared, Verdict
 
@@ -20,8 +20,8 @@ code cell put out was compared. `python -m course parity` did that and wrote thi
 - **same**: equal, but for what no two runs share (addresses and ports, the name of the engine, random ids, today's time).
 - **different**: other outputs, for the reason that the author gives.
 - **not applicable**: needs what a real server does not give.
-- **not the same twice**: a measured time, a random sample, or a picture of one, which differs between two runs on one server too. Compared
-  without its numbers.
+- **not the same twice**: a measured time, a random sample, or a picture of one: two runs on one server differ too. Compared without
+  its numbers.
 """
 COUNTED = (Verdict.SAME, Verdict.DIFFERENT, Verdict.NOT_APPLICABLE, Verdict.VARIES)
 WRONG = (Verdict.STALE, Verdict.UNMARKED)
@@ -107,10 +107,10 @@ def shortened(name: str) -> str:
 def show(report: Report, console: Console) -> None:
     """Print the counts, and every cell that calls for its author."""
     shown = [verdict for verdict in Verdict if verdict == Verdict.SAME or report.of(verdict)]
-    counts = Table("notebook", *shown)
+    counts = Table(Column("notebook", overflow="fold", min_width=30), *shown)
     for notebook, cells in report.cells.items():
         count = Counter(cell.verdict for cell in cells)
-        counts.add_row(notebook, *(str(count[verdict] or "") for verdict in shown))
+        counts.add_row(notebook.removesuffix(".ipynb"), *(str(count[verdict] or "") for verdict in shown))
     if report.cells:
         console.print(counts)
     for name, engines in report.engines.items():
