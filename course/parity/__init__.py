@@ -36,17 +36,15 @@ def parity(root: Path, asked: Collection[str] = (), tell: Callable[[str], None] 
         report.engines, report.missing = servers.engines, servers.missing
         for path, names in listed.items():
             if names & set(servers.engines):
-                _compare_one(path, root, servers.addresses, not names - set(servers.engines), report, tell)
+                _compare_one(path, relative(path, root), servers.addresses, not names - set(servers.engines), report, tell)
     return report
 
 
-def _compare_one(path: Path, root: Path, addresses: dict[str, str], all_real: bool, report: Report, tell) -> None:
+def _compare_one(path: Path, name: str, addresses: dict[str, str], all_real: bool, report: Report, tell) -> None:
     """Run one notebook on both kinds of server and note in the report how its cells compare, or why it did not end."""
-    name = relative(path, root)
-
     def run(what, addresses):
         tell(f"{name}, {what}")
-        return execute(path, root, addresses)
+        return execute(path, addresses)
 
     try:
         embedded, real = run("embedded", {}), run("real", addresses)

@@ -9,7 +9,7 @@ import nbformat
 from nbclient import NotebookClient
 from nbformat import NotebookNode
 
-from course.parity.servers import environment
+from course.parity.servers import ROOT, environment
 
 CELL_TIMEOUT = 300  # seconds
 # One order of sets in every run, and no notices for learners, which depend on what has run before.
@@ -41,7 +41,7 @@ def code_cells(notebook: NotebookNode) -> list[NotebookNode]:
     return [cell for cell in notebook.cells if cell.cell_type == "code"]
 
 
-def execute(path: Path, root: Path, addresses: Mapping[str, str]) -> NotebookNode:
+def execute(path: Path, addresses: Mapping[str, str]) -> NotebookNode:
     """Run a notebook from top to bottom in a kernel of its own, errors and all, and return it with its outputs.
 
     addresses  the variables that name real servers, {"REDIS_URL": "redis://…"}; every other store is embedded.
@@ -51,5 +51,5 @@ def execute(path: Path, root: Path, addresses: Mapping[str, str]) -> NotebookNod
     client = NotebookClient(notebook, timeout=CELL_TIMEOUT, kernel_name="python3", allow_errors=True,
                             extra_arguments=["--log-level=ERROR"], resources={"metadata": {"path": str(path.parent)}})
     with tempfile.TemporaryDirectory() as profile:   # the settings of whoever runs this are not the course's
-        client.execute(env=environment(addresses) | AS_GRADED | {"IPYTHONDIR": profile, "PYTHONPATH": str(root)})
+        client.execute(env=environment(addresses) | AS_GRADED | {"IPYTHONDIR": profile, "PYTHONPATH": str(ROOT)})
     return notebook
