@@ -9,6 +9,7 @@ import logging
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
+import happybase
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, Session
 from cassandra.concurrent import execute_concurrent_with_args
 from cassandra.policies import FallthroughRetryPolicy, HostFilterPolicy, RoundRobinPolicy
@@ -80,3 +81,14 @@ def make_ring_tables(session: Session) -> None:
     session.execute("CREATE TABLE carts (cart_id text PRIMARY KEY, items text)")
     session.execute("CREATE TABLE sales (product_id text PRIMARY KEY, sold counter)")
     session.execute("CREATE TABLE visits (user_id text PRIMARY KEY, product_id text)")
+
+
+@contextmanager
+def hbase_table(server) -> Iterator[happybase.Table]:
+    """A new table "events" of an HBase, with one family `e` that keeps three versions of a cell. The connection is closed after the block."""
+    connection = happybase.Connection(server.host, server.port)
+    try:
+        connection.create_table("events", {"e": {"max_versions": 3}})
+        yield connection.table("events")
+    finally:
+        connection.close()
