@@ -16,6 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.dates import DateFormatter
 from matplotlib.ticker import FuncFormatter, PercentFormatter
 
+from .lsm import amplification, read_amplification, sorted_runs
 from .network import by_depth, graph
 from .style import (
     BLUE,
@@ -40,8 +41,9 @@ from .style import (
 
 __all__ = [
     "BLUE", "COLOURS", "GREEN", "GREY", "INK", "ORANGE", "PALE", "PINK", "POLICIES", "RED", "SKY", "STYLE", "YELLOW",
-    "Picture", "bars", "bucket_occupancy", "by_depth", "command_order", "count_on", "graph", "herd", "hit_ratio",
-    "keys_in_memory", "log_size", "month", "new_picture", "round_trips", "schedule", "styled", "whole",
+    "Picture", "amplification", "bars", "bucket_occupancy", "by_depth", "command_order", "count_on", "graph", "herd", "hit_ratio",
+    "keys_in_memory", "log_size", "month", "new_picture", "read_amplification", "round_trips", "schedule", "sorted_runs", "styled",
+    "whole",
 ]  # fmt: skip
 
 # -- the shop ---------------------------------------------------------------------------------
