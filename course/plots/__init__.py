@@ -16,6 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.dates import DateFormatter
 from matplotlib.ticker import FuncFormatter, PercentFormatter
 
+from .columns import partition_heat, partition_sizes, replicas, token_ring
 from .lsm import amplification, read_amplification, sorted_runs
 from .network import by_depth, graph
 from .style import (

@@ -1,0 +1,758 @@
+# ---
+# title: "Column families: Cassandra"
+# minutes: 120
+# summary: Rows spread over many nodes by one rule, and the shop's events kept so that no node is hot.
+# ---
+
+# %% [markdown]
+# # Column families: Cassandra
+#
+# Cassandra spreads rows over many machines, and finds each of them again by one rule: the first part of its key says where it lies.
+# Whoever follows the rule asks as fast on a thousand machines as on one, and whoever does not is refused.
+#
+# At the end of this chapter you can
+#
+# * choose partition and clustering keys from the question that a table has to answer;
+# * keep a time series in which no partition becomes hot or grows without end;
+# * read a range of time, across partitions and page by page;
+# * say what upserts, TTLs, tombstones, lightweight transactions and batches do, and what they cost;
+# * step through a log-structured merge tree, on which all of this stands;
+# * stop a node, and choose the consistency levels that can live with it.
+#
+# You need Python functions and a little SQL. What a TTL is, chapter 02 has shown.
+
+# %% [markdown]
+# ## A server and a driver
+#
+# The next cell starts a Cassandra and shows which one it is. If it says *embedded*, a program of this course answers. To work with a
+# real one, set `CASSANDRA_CONTACT_POINTS` before you start Jupyter; the cells stay the same. `reset()` makes a clean slate,
+# so that you can run this chapter again.
+
+# %%
+import stores
+
+server = stores.start("cassandra")
+server.reset()
+server
+
+# %% [markdown]
+# The driver is `cassandra-driver`, unmodified. It wants to know the version of the protocol and which data centre is near,
+# or it guesses and warns.
+
+# %%
+from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile
+from cassandra.policies import DCAwareRoundRobinPolicy, TokenAwarePolicy
+
+def connect(server):
+    policy = TokenAwarePolicy(DCAwareRoundRobinPolicy(local_dc="datacenter1"))
+    profiles = {EXEC_PROFILE_DEFAULT: ExecutionProfile(load_balancing_policy=policy)}
+    return Cluster(server.contact_points, port=server.port, protocol_version=5, execution_profiles=profiles)
+
+cluster = connect(server)
+
+# %% [markdown]
+# A **session** sends queries in **CQL**, the Cassandra Query Language. It looks like SQL. Make a first table.
+
+# %% tags=["raises-exception"]
+session = cluster.connect()
+session.execute("CREATE TABLE notes (product_id text PRIMARY KEY, note text)")
+
+# %% [markdown]
+# Tables live in a **keyspace**, and Cassandra does not guess which. Real programs make their own, and say there how many copies of each row
+# they want. The course has one ready. Name it when you connect.
+
+# %%
+session = cluster.connect(server.keyspace)
+session.execute("CREATE TABLE notes (product_id text PRIMARY KEY, note text)")
+session.execute("INSERT INTO notes (product_id, note) VALUES ('p7', 'Boils a litre in four minutes.')")
+session.execute("SELECT note FROM notes WHERE product_id = 'p7'").one()
+
+# %% [markdown]
+# ## Partitions
+#
+# What has a user bought? That is the question, and the table is made for it.
+
+# %%
+session.execute("""
+    CREATE TABLE purchases_by_user (
+        user_id text, timestamp timestamp, event_id uuid, product_id text, amount_cents bigint,
+        PRIMARY KEY ((user_id), timestamp, event_id)
+    ) WITH CLUSTERING ORDER BY (timestamp DESC, event_id ASC)
+""").all()
+
+# %% [markdown]
+# No rows: it was a definition. The primary key has two parts. What stands in the inner parentheses is the **partition key**: all rows with the same `user_id` form one
+# **partition**, and lie together. The columns after it are **clustering keys**: they order the rows inside the partition, here the newest first.
+#
+# Three purchases, in no particular order. (`uuid()` makes up an id.) Which comes first when you ask?
+
+# %%
+for user, moment, product in [("u17", "2026-06-05", "p90"), ("u17", "2026-06-27", "p7"), ("u18", "2026-06-19", "p7")]:
+    session.execute(
+        "INSERT INTO purchases_by_user (user_id, timestamp, event_id, product_id) VALUES (%s, %s, uuid(), %s)",
+        [user, moment, product])
+
+session.execute("SELECT user_id, timestamp, product_id FROM purchases_by_user WHERE user_id = 'u17'").all()
+
+# %% [markdown]
+# The later one. Nothing was sorted for you just now: the rows lie in that order, and reading the newest ten is reading the first ten.
+#
+# The timestamps carry no time zone, and mean UTC.
+
+# %% [markdown]
+# ### Where a partition lies
+#
+# Cassandra runs on several **nodes**, programs on different machines that share the data. Which node has u17? Cassandra computes a
+# number from the partition key, its **token**, and every node knows which tokens are whose. No node is asked, no list is kept.
+
+# %%
+session.execute("SELECT DISTINCT user_id, token(user_id) AS place FROM purchases_by_user").all()
+
+# %% [markdown]
+# The driver can compute it too, and that is how it goes to the right node at once. To look at this you need more than one
+# node. This course has a ring of six for you, embedded even if your other server is real: nobody minds what you do to it.
+
+# %%
+six = stores.start("cassandra", embedded=True, nodes=6, replication=1)
+nodes = connect(six)
+nodes.connect(six.keyspace)
+name = {node.address: f"node {node.number + 1}" for node in six.nodes}
+
+# %%
+from cassandra.metadata import Murmur3Token
+
+def token(key):
+    return Murmur3Token.from_key(key.encode()).value
+
+token("u17"), token("u18")
+
+# %% [markdown]
+# The same numbers. Six nodes own a sixth of all tokens each. Draw the **ring**, with ten users on it.
+
+# %%
+from course import plots
+
+owners = {name[str(host.endpoint)]: end.value for end, host in nodes.metadata.token_map.token_to_host_owner.items()}
+plots.token_ring(owners, {f"u{n}": token(f"u{n}") for n in range(11, 21)})
+
+# %% [markdown]
+# Neighbours in the alphabet are strangers on the ring. So the load spreads by itself, as long as there are many partitions and none of them is special.
+# It also means that "all users from u11 to u20" is no question for this table: they lie everywhere.
+
+# %% [markdown]
+# ## The question makes the table
+#
+# Who bought p7? The column is there. Will Cassandra answer?
+
+# %% tags=["raises-exception"]
+session.execute("SELECT user_id FROM purchases_by_user WHERE product_id = 'p7'")
+
+# %% [markdown]
+# Refused. Without the partition key no node can be named, so every row on every node would have to be read. The message also tells how to
+# get it anyway.
+
+# %%
+session.execute("SELECT user_id FROM purchases_by_user WHERE product_id = 'p7' ALLOW FILTERING").all()
+
+# %% [markdown]
+# That works, with three rows. It is a trap: it works in the test and times out a year later. Load all purchases of the month to see why.
+# How the next cell works comes below.
+
+# %%
+from cassandra.concurrent import execute_concurrent_with_args
+from course import shopstream
+
+shop = shopstream.load()
+purchases = shop.of_type("purchase")
+columns = "user_id, timestamp, event_id, product_id, amount_cents"
+values = [(e.user_id, e.timestamp, e.event_id, e.product_id, e.amount_cents) for e in purchases]
+
+def load(table):
+    insert = session.prepare(f"INSERT INTO {table} ({columns}) VALUES (?, ?, ?, ?, ?)")
+    return all(result.success for result in execute_concurrent_with_args(session, insert, values))
+
+session.execute("TRUNCATE purchases_by_user")
+len(purchases), load("purchases_by_user")
+
+# %% [markdown]
+# `TRUNCATE` emptied the table first. `server.record()` notes what the server does. How many partitions does it have to touch to find the
+# purchases of one product?
+
+# %% differs="a real server does not tell which partitions it touched"
+with server.record() as log:
+    found = session.execute("SELECT user_id FROM purchases_by_user WHERE product_id = 'p90' ALLOW FILTERING").all()
+
+filtering = log.partitions
+len(found), filtering
+
+# %% [markdown]
+# All that there are, one for each user who ever bought anything. In a real cluster they lie on all nodes, and the time limit of a read is five
+# seconds.
+#
+# ### Query timeout: is an index the cure?
+#
+# Troubleshooting guides have this row: *slow reads in Cassandra; an index is missing, or a partition is too large; add an index, limit the
+# partition's size.* Try the index. And since the same rows could also be kept under another key, try that too.
+
+# %%
+session.execute("CREATE INDEX by_product ON purchases_by_user (product_id)")
+session.execute("""
+    CREATE TABLE purchases_by_product (
+        product_id text, timestamp timestamp, event_id uuid, user_id text, amount_cents bigint,
+        PRIMARY KEY ((product_id), timestamp, event_id)
+    ) WITH CLUSTERING ORDER BY (timestamp DESC, event_id ASC)
+""")
+load("purchases_by_product")
+
+# %% [markdown]
+# The query that was refused is accepted now, because there is an index. How many partitions are left to touch?
+
+# %% differs="a real server does not tell which partitions it touched"
+with server.record() as log:
+    found = session.execute("SELECT user_id FROM purchases_by_user WHERE product_id = 'p90'").all()
+
+indexed = log.partitions
+len(found), indexed
+
+# %% [markdown]
+# One for each buyer of p90. That is fewer, and still a question to all nodes, since each node indexes its own rows and nobody
+# knows who has some. It waits for the slowest of them. An index helps inside one partition, and seldom elsewhere.
+#
+# Now the table that has `product_id` as its partition key.
+
+# %% differs="a real server does not tell which partitions it touched"
+with server.record() as log:
+    found = session.execute("SELECT user_id FROM purchases_by_product WHERE product_id = 'p90'").all()
+
+by_key = log.partitions
+len(found), by_key
+
+# %% differs="a real server does not tell which partitions it touched"
+touched = {"ALLOW FILTERING": filtering, "index": indexed, "a table for the question": by_key}
+plots.bars({way: count or 0 for way, count in touched.items()}, "Who bought p90?", "partitions touched")
+
+# %% [markdown]
+# One partition, on one node. This is the first rule of modelling for Cassandra: **one table for each query**. You do not ask what the data
+# is, you ask what will be asked. Space is cheap and there are no joins, so a purchase is stored twice, and your program writes it twice.
+# A new question means a new table, filled from an old one. So the cure for the row of the guide is a table. Its other half, the size of
+# partitions, comes soon.
+
+# %% [markdown]
+# ## Prepared statements
+#
+# A query with `%s` is put together by the driver, and the server gets a new text each time, with the values in it.
+
+# %%
+with server.record() as log:
+    for user in ("u17", "u18"):
+        session.execute("SELECT product_id FROM purchases_by_user WHERE user_id = %s LIMIT 1", [user])
+
+[command.args[0] for command in log]
+
+# %% [markdown]
+# Two texts to parse and to plan. A **prepared statement** goes to the server once, with `?` where values come. After that the driver sends its
+# number and the values.
+
+# %%
+with server.record() as log:
+    newest = session.prepare("SELECT product_id FROM purchases_by_user WHERE user_id = ? LIMIT 1")
+    for user in ("u17", "u18"):
+        session.execute(newest, [user])
+
+[command.name for command in log]
+
+# %% [markdown]
+# Prepare a statement when the program starts, and never in a loop. Besides the work, you gain two things. The driver learns which
+# column is the partition key, computes the token, and goes straight to a node that has the row: the **token-aware** policy of `connect`.
+# And it learns the types, so it refuses a wrong value before anything is sent.
+
+# %% [markdown]
+# ## A time series, as it is often shown
+#
+# Events come in all day, and the shop wants to read them by day. Here is a table for that, with its writer, as such things go round in tutorials. It has
+# half a dozen mistakes. You will meet them one at a time.
+
+# %%
+from datetime import datetime
+
+session.execute("""
+    CREATE TABLE events_by_day (
+        day date, timestamp timestamp, user_id uuid, event_type text, details text,
+        PRIMARY KEY ((day), timestamp, user_id)
+    ) WITH CLUSTERING ORDER BY (timestamp DESC)
+""")
+add_event = session.prepare(
+    "INSERT INTO events_by_day (day, timestamp, user_id, event_type, details) VALUES (?, ?, ?, ?, ?)")
+
+def write(event):
+    session.execute(add_event, [
+        event.timestamp.date(), event.timestamp, event.user_id, event.event_type, json.dumps(event.details)])
+
+# %% tags=["raises-exception"]
+write(shop.events[0])
+
+# %% [markdown]
+# `json` was never imported. Python notices when the line runs. Whoever wrote this never ran it.
+
+# %% tags=["raises-exception"]
+import json
+
+write(shop.events[0])
+
+# %% [markdown]
+# The table says that a user's id is a UUID, and the shop calls its users "u17". Neither is wrong, only one of them is true. Can the column's type be
+# changed?
+
+# %% tags=["raises-exception"]
+session.execute("ALTER TABLE events_by_day ALTER user_id TYPE text")
+
+# %% [markdown]
+# No, and the primary key cannot be changed either. You make a new table. As long as it is empty that costs nothing.
+
+# %%
+session.execute("DROP TABLE events_by_day")
+session.execute("""
+    CREATE TABLE events_by_day (
+        day date, timestamp timestamp, user_id text, event_type text, details text,
+        PRIMARY KEY ((day), timestamp, user_id)
+    ) WITH CLUSTERING ORDER BY (timestamp DESC)
+""")
+add_event = session.prepare(
+    "INSERT INTO events_by_day (day, timestamp, user_id, event_type, details) VALUES (?, ?, ?, ?, ?)")
+write(shop.events[0])
+
+# %% [markdown]
+# It works. (Had `write` built its query with `%s`, the server would have refused the text instead, after a round trip.)
+
+# %% [markdown]
+# ### Two events in one millisecond
+#
+# The shop's data has twelve pairs of events of one user in the same millisecond: two products put into the cart by one click. Write all 24. How many rows
+# will there be?
+
+# %%
+pairs = [event for pair in shop.traps["same_millisecond"].where for event in pair]
+session.execute("TRUNCATE events_by_day")
+for event in pairs:
+    write(event)
+
+len(pairs), session.execute("SELECT count(*) FROM events_by_day").one()[0]
+
+# %% [markdown]
+# Half of them are gone, and nothing failed. The key is day, moment and user, and a second row with the same key is the same row: the later write covers
+# the first. A key must name one event. So the event's own id belongs in it, last, where it does not disturb the order of time.
+
+# %%
+session.execute("DROP TABLE events_by_day")
+session.execute("""
+    CREATE TABLE events_by_day (
+        day date, timestamp timestamp, event_id uuid, user_id text, event_type text, product_id text,
+        PRIMARY KEY ((day), timestamp, event_id)
+    ) WITH CLUSTERING ORDER BY (timestamp DESC, event_id ASC)
+""")
+add_event = session.prepare("""
+    INSERT INTO events_by_day (day, timestamp, event_id, user_id, event_type, product_id)
+    VALUES (:day, :timestamp, :event_id, :user_id, :event_type, :product_id)
+""")
+
+# %% [markdown]
+# The values have names now, and `for_cassandra` gives an event as a dictionary with these names.
+
+# %%
+for event in pairs:
+    session.execute(add_event, event.for_cassandra())
+
+session.execute("SELECT count(*) FROM events_by_day").one()[0]
+
+# %% [markdown]
+# All 24. What if the network delivers them twice?
+
+# %%
+for event in pairs:
+    session.execute(add_event, event.for_cassandra())
+
+session.execute("SELECT count(*) FROM events_by_day").one()[0]
+
+# %% [markdown]
+# Still 24, because the shop computes the id of an event from its facts. Cassandra can also make ids that are new every time: a **timeuuid** holds a moment and
+# is unique. It is a UUID of version 1.
+# A second delivery would get a second id, and be a second row. It suits what has no id of its own.
+
+# %%
+session.execute("SELECT now() AS id FROM system.local").one().id.version
+
+# %% [markdown]
+# ### A range that is a day
+#
+# The tutorial reads "by date range" like this. Look at the type of the argument.
+
+# %%
+def events_on(day: datetime.date):
+    return list(session.execute("SELECT * FROM events_by_day WHERE day = %s", [day]))
+
+events_on.__annotations__
+
+# %% [markdown]
+# `datetime` is the class here, not the module, so `datetime.date` is a method of it. Python does not check annotations, and so nobody noticed. What happens to a caller who
+# has a `datetime`, or to one who checks?
+
+# %% tags=["raises-exception"]
+events_on(datetime(2026, 6, 10, 12))
+
+# %% tags=["raises-exception"]
+isinstance(datetime(2026, 6, 10).date(), datetime.date)
+
+# %% [markdown]
+# Import the class that you mean. The statement is used again and again, so prepare it.
+
+# %%
+from datetime import date
+
+select_day = session.prepare("SELECT timestamp, user_id, event_type FROM events_by_day WHERE day = ?")
+
+def events_on(day: date):
+    return list(session.execute(select_day, [day]))
+
+pairs[0].timestamp.date(), len(events_on(pairs[0].timestamp.date()))
+
+# %% [markdown]
+# Two mistakes are left: it is one day and no range, and `list` fetches the whole day at once, however large. Both have to wait, because the table has a
+# worse one.
+
+# %% [markdown]
+# ## Hot partitions
+#
+# The table has one partition for each day. Today's events are all in today's. Which node works today? Ask the driver for the node of each write in
+# the week of the flash sale, on the ring of six.
+
+# %%
+from datetime import UTC
+
+def node_of(statement, key):
+    (host,) = nodes.metadata.get_replicas(six.keyspace, statement.bind(key).routing_key)
+    return name[str(host.endpoint)]
+
+week = shop.between(datetime(2026, 6, 15, tzinfo=UTC), datetime(2026, 6, 22, tzinfo=UTC))
+by_day = [(node_of(select_day, [event.timestamp.date()]), event.timestamp) for event in week]
+
+# %%
+plots.partition_heat({"a partition for each day": by_day})
+
+# %% [markdown]
+# Each day one node works and five look on, and during the sale one node has it all. A **hot partition** cannot be helped with more nodes.
+# The guide's row says: *high latency on some keys; the partition key is uneven; redesign it.* Here that is the right cure.
+#
+# First idea: smaller partitions, one for each hour. Does the picture change?
+
+# %%
+session.execute("CREATE TABLE events_by_hour (hour text, event_id uuid, PRIMARY KEY ((hour), event_id))")
+select_hour = session.prepare("SELECT * FROM events_by_hour WHERE hour = ?")
+by_hour = [(node_of(select_hour, [f"{event.timestamp:%Y-%m-%d %H}"]), event.timestamp) for event in week]
+
+plots.partition_heat({"a partition for each hour": by_hour})
+
+# %% [markdown]
+# The partitions are smaller, and the hot spot only moves about: at any moment everybody writes the same hour. As long as the key is made of time
+# alone, now is one place. Second idea: no time in it, but the product.
+
+# %%
+select_product = session.prepare("SELECT * FROM purchases_by_product WHERE product_id = ?")
+by_product = [(node_of(select_product, [event.product_id]), event.timestamp) for event in week]
+
+plots.partition_heat({"a partition for each product": by_product})
+
+# %% [markdown]
+# Good for a week, until p7 is on sale. The key must be something that a rush cannot all share. So cut each day into **buckets**, and let the id of the
+# event decide about the bucket.
+
+# %%
+BUCKETS = 16
+
+def bucket_of(event_id):
+    return event_id.int % BUCKETS
+
+session.execute("""
+    CREATE TABLE events (
+        day date, bucket int, timestamp timestamp, event_id uuid,
+        user_id text, event_type text, product_id text, amount_cents bigint,
+        PRIMARY KEY ((day, bucket), timestamp, event_id)
+    )
+""")
+select_bucket = session.prepare(
+    "SELECT timestamp, event_id, user_id FROM events WHERE day = ? AND bucket = ? AND timestamp >= ? AND timestamp < ?")
+
+# %% [markdown]
+# Two columns make the partition key now. The bucket follows from the event, so that a second delivery goes to the same place. (Python's own
+# `hash` would not do: for text it is different in each process.)
+
+# %%
+first, last = week[0].timestamp, week[-1].timestamp
+by_bucket = [
+    (node_of(select_bucket, [event.timestamp.date(), bucket_of(event.event_id), first, last]), event.timestamp)
+    for event in week]
+
+plots.partition_heat({"a partition for each day": by_day, "a partition for each day and bucket": by_bucket})
+
+# %% [markdown]
+# The sale still shows, as it should, on all six nodes. It is not even, because sixteen partitions fall on six nodes as dice do.
+# More buckets make it more even, and each makes reading a day dearer: a reader must ask all of them.
+
+# %% [markdown]
+# ### Large partitions
+#
+# A partition lies on one node as a whole, and grows with every row. People who run Cassandra keep them below about 100 MB and 100,000 rows. How large
+# are the shop's, if each layout keeps the month?
+
+# %%
+from collections import Counter
+
+layouts = {
+    "user": lambda event: event.user_id,
+    "day": lambda event: event.timestamp.date(),
+    "day and bucket": lambda event: (event.timestamp.date(), bucket_of(event.event_id)),
+}
+sizes = {layout: list(Counter(map(key, shop.events)).values()) for layout, key in layouts.items()}
+plots.partition_sizes(sizes)
+
+# %% [markdown]
+# Most users have a dozen events. One of them, the celebrity u23, has 1,649, and will have more tomorrow: a partition by user has no end.
+# A partition by day ends, and is as large as the best day. If the shop grows a thousandfold, that is 1.5 million rows. Rows are not all alike either.
+
+# %%
+bytes_of = Counter()
+for event in shop.events:
+    bytes_of[event.user_id] += len(event.to_json())
+
+[(user, len(shop.events_of(user)), size) for user, size in bytes_of.most_common(2)]
+
+# %% [markdown]
+# 170 events with a megabyte and a half: some browser plug-in sends whole pages along. To put an end to a user's partition, put a piece of time into its key: `((user_id, month), timestamp, event_id)`.
+# Then the newest events are in the newest month, and a question for a year is twelve questions.
+
+# %% [markdown]
+# ## Read a range
+#
+# Load three days, the two around a midnight and the day of the sale.
+
+# %%
+add = session.prepare("""
+    INSERT INTO events (day, bucket, timestamp, event_id, user_id, event_type, product_id, amount_cents)
+    VALUES (:day, :bucket, :timestamp, :event_id, :user_id, :event_type, :product_id, :amount_cents)
+""")
+
+def row(event):
+    return event.for_cassandra() | {"bucket": bucket_of(event.event_id)}
+
+three_days = [event for day in ("2026-06-09", "2026-06-10", "2026-06-19") for event in shop.day(day)]
+execute_concurrent_with_args(session, add, [row(event) for event in three_days])
+len(three_days)
+
+# %% [markdown]
+# Inside a partition, rows are in the order of the clustering keys, so a **range** of them is one piece. Five minutes of one bucket:
+
+# %%
+noon, later = datetime(2026, 6, 19, 12, tzinfo=UTC), datetime(2026, 6, 19, 12, 5, tzinfo=UTC)
+[f"{row.timestamp:%H:%M:%S}" for row in session.execute(select_bucket, [noon.date(), 0, noon, later])]
+
+# %% [markdown]
+# A clustering key can be skipped from the right only. What does Cassandra say to an `event_id` without a `timestamp`?
+
+# %% tags=["raises-exception"]
+session.execute("SELECT * FROM events WHERE day = '2026-06-19' AND bucket = 0 AND event_id = %s", [three_days[0].event_id])
+
+# %% [markdown]
+# A telephone book does not help you with first names alone. And a range of days is no question at all, because days are in the partition key, where only `=` and `IN` have a meaning:
+
+# %% tags=["raises-exception"]
+session.execute("SELECT * FROM events WHERE day >= '2026-06-09' AND day <= '2026-06-10' AND bucket = 0")
+
+# %% [markdown]
+# So the program goes through the days and the buckets. Each bucket comes back in order, and `merge` puts sixteen sorted rows of events together without
+# sorting them again. `execute_async` sends all questions of a day before it waits for the first answer.
+
+# %%
+from datetime import timedelta
+from heapq import merge
+
+def days_between(start, end):
+    day = start.date()
+    while datetime(day.year, day.month, day.day, tzinfo=UTC) < end:
+        yield day
+        day += timedelta(days=1)
+
+def events_between(start, end):
+    """Yield the rows with start <= timestamp < end, oldest first."""
+    for day in days_between(start, end):
+        asked = [session.execute_async(select_bucket, [day, bucket, start, end]) for bucket in range(BUCKETS)]
+        yield from merge(*[future.result() for future in asked], key=lambda row: (row.timestamp, row.event_id))
+
+# %% [markdown]
+# The shop knows the right answer. Compare the two hours around midnight.
+
+# %%
+midnight, hour = datetime(2026, 6, 10, tzinfo=UTC), timedelta(hours=1)
+expected = [event.event_id for event in shop.between(midnight - hour, midnight + hour)]
+found = [row.event_id for row in events_between(midnight - hour, midnight + hour)]
+len(expected), len(found), len(set(found))
+
+# %% [markdown]
+# Every event is there, and two come twice. Cassandra is innocent. `merge` calls `iter` a second time on the last source that has rows left. A file
+# would go on from where it was; the driver's result starts its page from the top. A generator around it goes on.
+
+# %%
+def rows_of(future):
+    yield from future.result()
+
+def events_between(start, end):
+    """Yield the rows with start <= timestamp < end, oldest first."""
+    for day in days_between(start, end):
+        asked = [session.execute_async(select_bucket, [day, bucket, start, end]) for bucket in range(BUCKETS)]
+        yield from merge(*map(rows_of, asked), key=lambda row: (row.timestamp, row.event_id))
+
+[row.event_id for row in events_between(midnight - hour, midnight + hour)] == expected
+
+# %% [markdown]
+# The same events in the same order. What did it cost?
+
+# %% differs="a real server does not tell which partitions it touched"
+with server.record() as log:
+    list(events_between(midnight - hour, midnight + hour))
+
+len(log), log.partitions
+
+# %% [markdown]
+# Two days, sixteen buckets each, for nine events. That is the price of buckets. A shop of this size needs none, and a large one counts first: as many
+# as its busiest moment asks for.
+#
+# ### Half-open
+#
+# Why `<` at the end, and not `<=`? Two readers share the two hours: one takes the hour up to midnight, one the hour from midnight on. How many events do they have together, with `<` and
+# with `<=`?
+
+# %%
+closed = session.prepare("SELECT event_id FROM events WHERE day = ? AND bucket = ? AND timestamp >= ? AND timestamp <= ?")
+
+def count(statement, start, end):
+    keys = [(day, bucket) for day in (date(2026, 6, 9), date(2026, 6, 10)) for bucket in range(BUCKETS)]
+    return sum(len(session.execute(statement, [*key, start, end]).all()) for key in keys)
+
+def both_hours(statement):
+    return count(statement, midnight - hour, midnight) + count(statement, midnight, midnight + hour)
+
+both_hours(select_bucket), both_hours(closed)
+
+# %% [markdown]
+# An event at midnight sharp belongs to both readers with `<=`. A **half-open** range takes its start and leaves its end to the next.
+
+# %% [markdown]
+# ### Page by page
+#
+# The driver does not fetch a large answer at once, but in **pages** of up to 5,000 rows. Make them small to see it. How many pages will bucket 0 of the sale's day take, at 25 rows each?
+
+# %%
+sale = date(2026, 6, 19)
+whole_day = [sale, 0, datetime(2026, 6, 19, tzinfo=UTC), datetime(2026, 6, 20, tzinfo=UTC)]
+select_bucket.fetch_size = 25
+
+with server.record() as log:
+    answer = session.execute(select_bucket, whole_day)
+    in_hand = len(answer.current_rows)
+    rows = list(answer)
+
+in_hand, len(rows), log.pages
+
+# %% [markdown]
+# 25 were there after the first round trip. Iterating fetched the rest when it was needed, and `list` needed everything. If you stop early, the other pages are never read.
+#
+# A web page that shows 25 events has to go on later, perhaps on another server. It keeps the **paging state**, a bookmark.
+
+# %%
+first_page = session.execute(select_bucket, whole_day)
+bookmark = first_page.paging_state
+
+second_page = session.execute(select_bucket, whole_day, paging_state=bookmark)
+second_page.current_rows == rows[25:50]
+
+# %% [markdown]
+# There is no `OFFSET`. Skipping a thousand rows would mean reading them.
+
+# %% [markdown]
+# ## Writing without reading
+#
+# Here is a table of profiles, and a sign-up that happens twice.
+
+# %%
+session.execute("CREATE TABLE profiles (user_id text PRIMARY KEY, name text, city text)")
+session.execute("INSERT INTO profiles (user_id, name) VALUES ('u17', 'Milan Chen')")
+session.execute("INSERT INTO profiles (user_id, city) VALUES ('u17', 'Porto')")
+session.execute("SELECT * FROM profiles").all()
+
+# %% [markdown]
+# No duplicate key, no error: `INSERT` wrote two cells into a row that was there. A **cell** is one value of one column of one row, and rows are made of nothing else. Now somebody changes the city of u71, who does not exist, and
+# meant u17. What happens?
+
+# %%
+session.execute("UPDATE profiles SET city = 'Lisbon' WHERE user_id = 'u71'")
+session.execute("SELECT * FROM profiles").all()
+
+# %% [markdown]
+# A user without a name. `UPDATE` and `INSERT` are the same thing in Cassandra, an **upsert**: write these cells, whatever is there. Cassandra does not look, for looking would be a read.
+
+# %% differs="a real server does not tell what it read"
+with server.record() as log:
+    session.execute("UPDATE profiles SET city = 'Faro' WHERE user_id = 'u71'")
+
+log
+
+# %% [markdown]
+# One partition touched, no row read. That is why writing is cheap here, and why this is refused:
+
+# %% tags=["raises-exception"]
+session.execute("CREATE TABLE visits (user_id text PRIMARY KEY, visits int)")
+session.execute("UPDATE visits SET visits = visits + 1 WHERE user_id = 'u17'")
+
+# %% [markdown]
+# Adding needs the old value. Only the type `counter` can be added to. It is kept in tables of its own, and a second delivery counts twice.
+
+# %% [markdown]
+# ### Last write wins
+#
+# If nobody looks, which of two writes stays? Each cell has a **timestamp** of its own, in microseconds, and the later one wins. The driver sends its clock's time along. Here the second of two web
+# servers has a clock that is a minute slow. Which city does the profile end up with?
+
+# %%
+from time import time
+
+now = int(time() * 1_000_000)
+session.execute("UPDATE profiles USING TIMESTAMP %s SET city = 'Porto' WHERE user_id = 'u17'", [now])
+session.execute("UPDATE profiles USING TIMESTAMP %s SET city = 'Braga' WHERE user_id = 'u17'", [now - 60_000_000])
+session.execute("SELECT city FROM profiles WHERE user_id = 'u17'").one()
+
+# %% [markdown]
+# Porto. Braga was written later, accepted, and is lost without an error. **Last write wins** means the last by the writers' clocks, so keep those in step. And where a lost write would hurt, see "Only if" below.
+
+# %% [markdown]
+# ### None is a write
+#
+# A view moves no money, so `for_cassandra` gives `None` for its amount. `None` empties a cell, and to empty a cell Cassandra writes a mark into it, a **tombstone**. A
+# server that is asked to **trace** a query says how many it had to read. (`IN` names several partitions.)
+
+# %%
+import re
+
+def tombstones(query, values=None):
+    """Rows and tombstones that the server reads for a query, from its trace."""
+    trace = session.execute(query, values, trace=True).get_query_trace()
+    counts = [re.search(r"Read (\d+) live rows and (\d+) tombstone cells", event.description) for event in trace.events]
+    return tuple(sum(int(found[group]) for found in counts if found) for group in (1, 2))
+
+tombstones("SELECT * FROM events WHERE day = '2026-06-09' AND bucket IN (0, 1, 2, 3)")
+
+# %% [markdown]
+# Nearly one for each row, and the loader of this chapter made them. Leave the name out of the dictionary, and nothing is written for it.
+
+# %%
+lean = {name: value for name, value in row(three_days[0]).items() if value is not None}
+session.execute("TRUNCATE events")
+session.execute(add, lean)
+tombstones("SELECT * FROM events WHERE day = '2026-06-09' AND bucket = %s", [lean["bucket"]])
