@@ -14,6 +14,7 @@ Any code cell, of a chapter too, may say besides what `python -m course parity` 
 
     differs="a real server words its errors otherwise" its outputs are not those of the embedded server, and why that is right
     only_embedded="stops a node of the ring"           it needs what a real server does not give, and what that is
+    varies="draws at random"                           no two runs put out the same, whichever server answers, and why
 """
 
 import re
@@ -26,7 +27,7 @@ CHECK_IMPORT = "from course.check import between, check, close_to, one_of, outco
 HIDDEN_BEGIN, HIDDEN_END = "### BEGIN HIDDEN TESTS\n", "\n### END HIDDEN TESTS"
 SOLUTION = re.compile(r"^ *### BEGIN SOLUTION\n.*?^ *### END SOLUTION *$", re.M | re.S)
 KINDS = ("task", "hints", "answer", "check", "hidden")
-PARITY = ("differs", "only_embedded")
+PARITY = ("differs", "only_embedded", "varies")
 
 
 class MarkError(ValueError):
@@ -60,7 +61,7 @@ def kind_of(cell: NotebookNode) -> str | None:
 
 
 def fold_parity(cells: list[NotebookNode]) -> None:
-    """Move the marks of PARITY into `metadata.course.parity`, in place: {"differs": reason} or {"only_embedded": reason}.
+    """Move the mark of PARITY that a cell has into `metadata.course.parity`, in place: {"differs": reason}.
 
     Raises MarkError for two at once, for one without a reason, and for one on a cell that is not code.
     """
@@ -69,12 +70,12 @@ def fold_parity(cells: list[NotebookNode]) -> None:
         if not marks:
             continue
         if len(marks) > 1 or cell.cell_type != "code" or not all(isinstance(why, str) and why.strip() for why in marks.values()):
-            raise MarkError(f'a code cell may have one of {" and ".join(PARITY)}, with a reason: differs="why":\n{_excerpt(cell)}')
+            raise MarkError(f'a code cell may have one of {", ".join(PARITY)}, with a reason: differs="why":\n{_excerpt(cell)}')
         cell.metadata["course"] = NotebookNode(parity=marks)
 
 
 def parity_of(cell: NotebookNode) -> dict[str, str]:
-    """What a built notebook's cell says of real servers: {"differs": reason}, {"only_embedded": reason} or {}."""
+    """What a built notebook's cell says of real servers: {"differs": reason}, another of PARITY, or {}."""
     return dict(cell.metadata.get("course", {}).get("parity", {}))
 
 

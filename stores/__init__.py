@@ -18,7 +18,7 @@ import threading
 from stores import local
 from stores.base import NotOnRealServer, Unreachable
 
-__all__ = ["NAMES", "NotOnRealServer", "Unreachable", "local", "start", "stop_all"]
+__all__ = ["NAMES", "NotOnRealServer", "Unreachable", "local", "start", "stop_all", "variable"]
 
 # One folder each, with the same shape: VARIABLE (the environment variable that names a real server),
 # start_embedded(**options) -> Server, start_real(address, **options) -> Server.
@@ -26,6 +26,11 @@ NAMES = ("cassandra", "hbase", "memcached", "neo4j", "redis")
 
 _running = {}  # (name, address, options) -> Server
 _lock = threading.RLock()
+
+
+def variable(name):
+    """Return the name of the environment variable that names the real server of the store `name`."""
+    return importlib.import_module(f"stores.{name}").VARIABLE
 
 
 def start(name, *, embedded=False, **options):

@@ -113,7 +113,7 @@ def test_headline_points_are_the_points_of_the_checks(root):
                 assert sum(points) == float(headline[2]), headline[0]
 
 
-@pytest.mark.parametrize("mark", ['differs="other words"', 'only_embedded="stops a node"'])
+@pytest.mark.parametrize("mark", ['differs="other words"', 'only_embedded="stops a node"', 'varies="draws at random"'])
 def test_what_may_differ_on_a_real_server_is_kept_for_it_and_not_given_to_learners(project, mark):
     text = SOURCE.replace('# %%\nimport', f'# %% tags=["raises-exception"] {mark}\nimport')
     text = re.sub(r'# %% ((?:answer|check|hidden)=.*)', rf"# %% \1 {mark}", text)
@@ -226,7 +226,7 @@ def test_a_learners_copy_is_no_source(project):
     ('task="2.3"', 'task="23"', "numbered"),
     ("# minutes: 30\n", "", "minutes"),
     ("# %%\nimport", '# %% differs=""\nimport', "with a reason"),
-    ("# %%\nimport", '# %% differs="a" only_embedded="b"\nimport', "one of differs and only_embedded"),
+    ("# %%\nimport", '# %% differs="a" only_embedded="b"\nimport', "one of differs, only_embedded"),
     ("# %% [markdown]\n# # Exercises", '# %% [markdown] differs="a"\n# # Exercises', "a code cell"),
 ])
 def test_a_wrong_source_is_refused_in_words(project, old, new, said):
