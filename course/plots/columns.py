@@ -11,13 +11,13 @@ from math import cos, log10, pi, sin
 from statistics import median
 
 from matplotlib.axes import Axes
-from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.colors import LinearSegmentedColormap, PowerNorm
 from matplotlib.dates import DateFormatter, date2num
 from matplotlib.patches import Wedge
 
-from .style import BLUE, COLOURS, GREY, INK, ORANGE, PALE, RED, SKY, Picture, count_on, new_picture, styled, whole
+from .style import BLUE, COLOURS, GREY, INK, ORANGE, PALE, RED, YELLOW, Picture, count_on, new_picture, styled, whole
 
-HEAT = LinearSegmentedColormap.from_list("heat", ["#F4F7FA", SKY, BLUE, "#7A2E00", RED, ORANGE])
+HEAT = LinearSegmentedColormap.from_list("heat", ["white", YELLOW, ORANGE, RED, "#4A1500"])
 RING = 2**64  # tokens of Cassandra's Murmur3 partitioner run from -2**63 to 2**63 - 1
 
 
@@ -40,7 +40,7 @@ def token_ring(owners: Mapping[str, int], partitions: Mapping[str, int]) -> Pict
         _write(axes, middle, 0.66, name, weight="bold", color=INK)
         held[name] = sum(_owns(before, each, token) for each in partitions.values())
     for names, angle in _close_together({name: _degrees(token) for name, token in partitions.items()}):
-        _write(axes, angle, 1.16, names, color=INK)
+        axes.text(*_at(angle, 1.06), names, ha="left" if cos(angle * pi / 180) > 0 else "right", va="center", color=INK)
     for token in partitions.values():
         axes.plot(*_at(_degrees(token), 0.92), "o", color="white", markeredgecolor=INK, markersize=6)
     axes.set(xlim=(-1.7, 1.7), ylim=(-1.25, 1.25), aspect="equal")
@@ -77,13 +77,15 @@ def _write(axes: Axes, degrees: float, radius: float, words: str, **style) -> No
 
 
 @styled
-def partition_heat(panels: Mapping[str, Iterable[tuple[str, datetime]]]) -> Picture:
+def partition_heat(panels: Mapping[str, Iterable[tuple[str, datetime]]], nodes: Iterable[str] = ()) -> Picture:
     """How many writes each node takes in each hour: a map, node by hour, for each way to choose the partition key.
 
-    panels        {"a partition for each day": [(node, moment), ...], ...}; moments are aware or all naive
+    panels        {"a partition for each day": [(node, moment), ...], ...}; all moments in one time zone
+    nodes         all nodes there are; without it, those that take a write
+    The colours are those of the square root, so that a usual day can still be seen beside a rush.
     """
     counts = {name: Counter((node, _hour(moment)) for node, moment in writes) for name, writes in panels.items()}
-    nodes = sorted({node for panel in counts.values() for node, _ in panel})
+    nodes = sorted({*nodes} | {node for panel in counts.values() for node, _ in panel})
     hours = sorted({hour for panel in counts.values() for _, hour in panel})
     every = [hours[0] + timedelta(hours=n) for n in range((hours[-1] - hours[0]) // timedelta(hours=1) + 1)]
     most = max(count for panel in counts.values() for count in panel.values())
@@ -92,7 +94,7 @@ def partition_heat(panels: Mapping[str, Iterable[tuple[str, datetime]]]) -> Pict
     edges = [date2num(hour) for hour in (*every, every[-1] + timedelta(hours=1))]
     for axes, (name, panel) in zip(column, counts.items(), strict=True):
         grid = [[panel[node, hour] for hour in every] for node in nodes]
-        drawn = axes.pcolormesh(edges, range(len(nodes) + 1), grid, cmap=HEAT, vmin=0, vmax=most)
+        drawn = axes.pcolormesh(edges, range(len(nodes) + 1), grid, cmap=HEAT, norm=PowerNorm(0.5, 0, most))
         axes.set_yticks([place + 0.5 for place in range(len(nodes))], nodes)
         axes.invert_yaxis()
         axes.tick_params(length=0)
@@ -129,7 +131,8 @@ def partition_sizes(sizes: Mapping[str, Sequence[int]], unit: str = "rows") -> P
         axes.axvline(max(each), color=RED)
         axes.axvline(median(each), color=GREY, linestyle="--")
         partitions = f"{whole(len(each))} partition{'s' * (len(each) > 1)}"
-        axes.set_title(f"{name}: {partitions}, half of them up to {whole(median(each))} {unit}, the largest {whole(max(each))}", size=10)
+        title = f"{name}: {partitions}, half of them up to {whole(median(each))} {unit}, the largest {whole(max(each))}"
+        axes.set_title(title, size=10)
         axes.set_xscale("log")
         count_on(axes.yaxis)
         axes.grid(axis="x", color=PALE)
@@ -145,9 +148,10 @@ def partition_sizes(sizes: Mapping[str, Sequence[int]], unit: str = "rows") -> P
 
 @styled
 def replicas(steps: Sequence[tuple[str, Mapping[str, object]]]) -> Picture:
-    """What each replica answers after each step, a row for each; a value other than the newest is red, None is a node that is away.
+    """What each replica answers after each step, a row for each replica; stale answers are red.
 
-    steps         [("write 10", {"node 1": 10, "node 2": 10, "node 3": 11}), ...]; the newest value is the last that appeared first
+    steps         [("write 10", {"node 1": 10, "node 2": 10, "node 3": 11}), ...]; None is a node that is away. The value that
+                  turned up last is the newest; any other is stale.
     """
     nodes = list(dict.fromkeys(node for _, answers in steps for node in answers))
     figure = new_picture(max(6, 1.5 + 1.45 * len(steps)), 1.1 + 0.45 * len(nodes))
@@ -164,7 +168,8 @@ def replicas(steps: Sequence[tuple[str, Mapping[str, object]]]) -> Picture:
             stale += old
             colour = PALE if value is None else RED if old else BLUE
             axes.barh(row, 0.92, left=place - 0.46, height=0.78, color=colour)
-            axes.text(place, row, "away" if value is None else str(value), ha="center", va="center", color=INK if value is None else "white")
+            words, ink = ("away", INK) if value is None else (str(value), "white")
+            axes.text(place, row, words, ha="center", va="center", color=ink)
     axes.set_title(f"{stale} stale answer{'s' * (stale != 1)} in {len(steps)} steps")
     axes.set_xticks(range(len(steps)), [words for words, _ in steps])
     axes.set_yticks(range(len(nodes)), nodes)
