@@ -13,12 +13,27 @@ from matplotlib.colors import to_hex
 from matplotlib.transforms import Bbox
 
 from course import plots, shopstream
+from course.simulate.lsm import Leveled, LSMTree
 
 CROWD = [(f"reader-{n}", "GET page:p7") for n in range(1, 21)] + [
     ("reader-1", "SET lock:page:p7 token"), ("reader-1", "load"), ("reader-1", "return what it loaded"),
     ("reader-1", 'SET page:p7 {"name"'), ("reader-1", "DEL lock:page:p7"),
 ]  # fmt: skip
 RATIOS = {"LRU": [0.2, 0.5, 0.8], "optimal": [0.4, 0.7, 0.9]}
+
+
+def tree(*steps: str, keys: int = 0, **options) -> LSMTree:
+    """A tree after steps such as "u1=Ada", "u1 x" (delete), "flush", "compact", and after `keys` puts."""
+    made = LSMTree(memtable_limit=10, grace=0, clock=lambda: 0.0, **options)
+    for step in steps:
+        key, sign, value = step.partition("=") if "=" in step else step.partition(" ")
+        made.put(key, value) if sign == "=" else made.delete(key) if sign else getattr(made, step)()
+    for n in range(keys):
+        made.put(f"user{n * 7 % 40}", n)
+    return made
+
+
+STEPS = ("u1=Ada", "u2=Bo", "u5=Eve", "flush", "u1=Ada L", "u3=Cy", "flush", "u2 x", "flush", "u7=Gwendolyn")
 
 
 # One of each, small and large, to look at what is true of all pictures.
@@ -38,6 +53,11 @@ EXAMPLES = {
     "herd of four": lambda: plots.herd({f"way {n}, with and without a lock": [0, n, 0] for n in range(4)}),
     "round_trips": lambda: plots.round_trips([1, 10, 100], {"a GET each": [0.001, 0.01, 0.1], "one MGET": [0.001, 0.001, 0.002]}),
     "schedule": lambda: plots.schedule(CROWD, "20 readers, 1 load"),
+    "sorted_runs": lambda: plots.sorted_runs({"before": tree(*STEPS), "after": tree(*STEPS, "compact")}),
+    "sorted_runs large": lambda: plots.sorted_runs(tree(keys=300, compaction=Leveled(run_limit=5, fanout=3))),
+    "sorted_runs empty": lambda: plots.sorted_runs(tree()),
+    "read_amplification": lambda: plots.read_amplification([1, 4, 9], {"a present key": [1, 2, 5.1], "an absent key": [0, 0.1, 0.2]}),
+    "amplification": lambda: plots.amplification({"size-tiered": (4.0, 3.2, 2.0), "leveled": (1.5, 9.7, 1.1), "none": (40, 1, 9)}),
     "bars": lambda: plots.bars({"no cache": 100, "a name that takes quite some room": 12_345.6}, "A title", "queries"),
 }
 
@@ -189,6 +209,40 @@ def test_command_order_puts_each_command_in_the_row_of_its_client():
     (axes,) = figure.axes
     assert [label.get_text() for label in axes.get_yticklabels()] == ["one", "other"]
     assert [(text.get_text(), text.xy) for text in axes.texts] == [("GET a", (1, 0)), ("GET a", (2, 1)), ("SET a 1", (3, 0))]
+
+
+@pytest.mark.parametrize(
+    ("steps", "title", "colours"),
+    [
+        (STEPS, "7 entries of 5 keys in 3 runs, 1 tombstone",
+         [("Gwend…", plots.SKY), ("✕", plots.RED), ("Ada L", plots.BLUE), ("Cy", plots.BLUE),
+          ("Ada", plots.PALE), ("Bo", plots.PALE), ("Eve", plots.BLUE)]),
+        ((*STEPS, "compact"), "4 entries of 4 keys in 1 run",
+         [("Gwend…", plots.SKY), ("Ada L", plots.BLUE), ("Cy", plots.BLUE), ("Eve", plots.BLUE)]),
+    ],
+)  # fmt: skip
+def test_sorted_runs_draws_each_version_in_the_column_of_its_key(steps, title, colours):
+    (axes,) = plots.sorted_runs(tree(*steps)).axes
+    drawn = [(text.get_text(), to_hex(cell.get_facecolor()).upper()) for text, cell in zip(axes.texts, axes.patches, strict=True)]
+    assert drawn == colours
+    assert axes.get_title(loc="left") == title
+    columns = [label.get_text() for label in axes.get_xticklabels()]
+    for text in axes.texts:
+        assert columns[round(text.get_position()[0])] in ("u1", "u2", "u3", "u5", "u7")
+    rows = [label.get_text() for label in axes.get_yticklabels()]
+    assert rows == ["memtable", *(["run 4"] if "compact" in steps else ["run 3", "run 2", "run 1"])]
+
+
+def test_read_amplification_says_what_its_last_numbers_are():
+    (axes,) = plots.read_amplification([1, 4, 9], {"present": [1, 2, 5.1], "absent": [0, 0.1, 0.2]}).axes
+    assert [list(line.get_ydata()) for line in axes.lines] == [[1, 2, 5.1], [0, 0.1, 0.2]]
+    assert axes.get_title(loc="left") == "Of 9 runs, present reads 5.1,\nabsent 0.2"
+
+
+def test_amplification_has_a_panel_for_each_cost():
+    figure = plots.amplification({"size-tiered": (4.0, 3.2, 2.0), "leveled": (1.5, 9.7, 1.1)})
+    assert [[bar.get_width() for bar in axes.patches] for axes in figure.axes] == [[4.0, 1.5], [3.2, 9.7], [2.0, 1.1]]
+    assert figure.get_suptitle() == "leveled reads least, size-tiered rewrites least"
 
 
 # -- caches -----------------------------------------------------------------------------------
