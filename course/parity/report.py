@@ -31,7 +31,7 @@ NAME_WIDTH = 60
 @dataclass
 class Report:
     """engines: store → (embedded, real) of those that answered. missing: store → why it did not. stores: notebook → the stores
-    that it uses, which may be none. cells: notebook → its cells, of those that ran. broken: notebook → why it did not run to its end."""
+    that it uses, which may be none. cells: notebook → its cells, of those that ran. broken: notebook → why it did not end."""
     engines: dict[str, tuple[str, str]] = field(default_factory=dict)
     missing: dict[str, str] = field(default_factory=dict)
     stores: dict[str, set[str]] = field(default_factory=dict)
