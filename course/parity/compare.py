@@ -20,6 +20,7 @@ class Verdict(StrEnum):
     SAME = "same"
     DIFFERENT = "different"
     NOT_APPLICABLE = "not applicable"
+    NOT_RUN = "not run"
     VARIES = "not the same twice"
     STALE = "marked without need"
     UNMARKED = "different, unmarked"
@@ -55,6 +56,8 @@ def judge(number: int, embedded: NotebookNode, real: NotebookNode, again: Callab
     match mark, found:
         case ("only_embedded" | "varies" | "", Verdict.SAME | Verdict.VARIES) if served(real) - absent:
             verdict, reason = Verdict.NOT_APPLICABLE, reason if mark == "only_embedded" else "asks for an embedded server"
+        case (_, Verdict.SAME | Verdict.VARIES) if served(real):
+            verdict, reason = Verdict.NOT_RUN, f"no real server: {', '.join(sorted(served(real)))}"
         case ("differs", Verdict.DIFFERENT) if raises(real) and not raises(embedded):
             verdict, reason = Verdict.UNMARKED, "marked differs, yet only the real server raises: mend it, or mark it only_embedded"
         case ("differs", Verdict.DIFFERENT):
