@@ -18,7 +18,7 @@ import threading
 from stores import local
 from stores.base import NotOnRealServer, Unreachable
 
-__all__ = ["NAMES", "NotOnRealServer", "Unreachable", "local", "start", "stop_all", "variable"]
+__all__ = ["NAMES", "NotOnRealServer", "Unreachable", "local", "running", "start", "stop_all", "variable"]
 
 # One folder each, with the same shape: VARIABLE (the environment variable that names a real server),
 # start_embedded(**options) -> Server, start_real(address, **options) -> Server.
@@ -55,6 +55,12 @@ def start(name, *, embedded=False, **options):
             server = store.start_real(address, **options) if address else store.start_embedded(**options)
             _running[key] = server
         return server
+
+
+def running():
+    """Return the servers that start() started here and that have not stopped."""
+    with _lock:
+        return [server for server in _running.values() if server.running]
 
 
 def stop_all():
