@@ -37,9 +37,9 @@ def start(name, *, embedded=False, **options):
     """Return the running server called `name`, starting it at the first call.
 
     Without an address in the environment it is embedded. With one it is that real server, or an error:
-    there is no silent fall-back. `embedded=True` asks for the embedded one whatever the environment says: for what
-    nobody may do to a real server, such as stopping its nodes. The second call in one process with the same `options` (those of the
-    store: `nodes=3` for Cassandra) returns the same server.
+    there is no silent fall-back. `embedded=True` asks for the embedded one whatever the environment names, for
+    what nobody may do to a real server, such as stopping its nodes. The second call in one process with the same
+    `options` (those of the store: `nodes=3` for Cassandra) returns the same server.
 
     Raises ValueError for an unknown name, Unreachable (a ConnectionError, in under two seconds) when the
     real server that the environment names does not answer or cannot give the course a place of its own.

@@ -45,19 +45,27 @@ def token_ring(owners: Mapping[str, int], partitions: Mapping[str, int]) -> Pict
         axes.plot(*_at(_degrees(token), 0.92), "o", color="white", markeredgecolor=INK, markersize=6)
     axes.set(xlim=(-1.7, 1.7), ylim=(-1.25, 1.25), aspect="equal")
     axes.axis("off")
-    axes.set_title(f"{whole(len(partitions))} partitions on {len(owners)} nodes: {', '.join(str(held[name]) for name, _ in ends)}")
+    nodes = f"{len(owners)} node{'s' * (len(owners) > 1)}"
+    axes.set_title(f"{whole(len(partitions))} partitions on {nodes}: {', '.join(str(held[name]) for name, _ in ends)}")
     return figure
 
 
-def _close_together(angles: Mapping[str, float], nearest: float = 7) -> list[tuple[str, float]]:
-    """Names and where to write them, in degrees: those that would lie over each other share a place."""
+def _close_together(angles: Mapping[str, float], apart: float = 0.13) -> list[tuple[str, float]]:
+    """Names and where to write them, in degrees: those that would lie over each other beside the ring share a place."""
     groups: list[list[tuple[str, float]]] = []
-    for name, angle in sorted(angles.items(), key=lambda item: item[1]):
-        if groups and angle - groups[-1][-1][1] < nearest:
-            groups[-1].append((name, angle))
-        else:
-            groups.append([(name, angle)])
-    return [(", ".join(name for name, _ in group), sum(angle for _, angle in group) / len(group)) for group in groups]
+    for right in (True, False):
+        side = [(name, angle) for name, angle in angles.items() if (cos(angle * pi / 180) > 0) == right]
+        for name, angle in sorted(side, key=lambda item: sin(item[1] * pi / 180)):
+            if groups and _same_line(groups[-1][0][1], angle, apart):
+                groups[-1].append((name, angle))
+            else:
+                groups.append([(name, angle)])
+    return [(", ".join(name for name, _ in group), group[0][1]) for group in groups]
+
+
+def _same_line(one: float, other: float, apart: float) -> bool:
+    one, other = _at(one, 1.06), _at(other, 1.06)
+    return (one[0] > 0) == (other[0] > 0) and abs(one[1] - other[1]) < apart
 
 
 def _owns(before: int, token: int, end: int) -> bool:
@@ -101,7 +109,7 @@ def partition_heat(panels: Mapping[str, Iterable[tuple[str, datetime]]], nodes: 
         axes.set_title(f"{name}: {_busiest(panel, nodes)}")
     column[-1].xaxis_date(tz=every[0].tzinfo)
     column[-1].xaxis.set_major_formatter(DateFormatter("%d %b", tz=every[0].tzinfo))
-    column[-1].set_xlabel("hour (UTC)")
+    figure.supxlabel("hour (UTC)", fontsize=10)
     figure.colorbar(drawn, ax=column.tolist(), label="writes per hour", aspect=12 * len(counts))
     return figure
 
@@ -154,7 +162,7 @@ def replicas(steps: Sequence[tuple[str, Mapping[str, object]]]) -> Picture:
                   turned up last is the newest; any other is stale.
     """
     nodes = list(dict.fromkeys(node for _, answers in steps for node in answers))
-    figure = new_picture(max(6, 1.5 + 1.45 * len(steps)), 1.1 + 0.45 * len(nodes))
+    figure = new_picture(max(6, 1.5 + 1.45 * len(steps)), 1.3 + 0.45 * len(nodes))
     axes = figure.subplots()
     seen, newest, stale = set(), None, 0
     for place, (_, answers) in enumerate(steps):
@@ -172,6 +180,7 @@ def replicas(steps: Sequence[tuple[str, Mapping[str, object]]]) -> Picture:
             axes.text(place, row, words, ha="center", va="center", color=ink)
     axes.set_title(f"{stale} stale answer{'s' * (stale != 1)} in {len(steps)} steps")
     axes.set_xticks(range(len(steps)), [words for words, _ in steps])
+    axes.set_xlabel("step")
     axes.set_yticks(range(len(nodes)), nodes)
     axes.tick_params(length=0)
     axes.set_xlim(-0.55, len(steps) - 0.45)

@@ -3,7 +3,7 @@
 A function gets the Service, the arguments and the Operation to note what it costs in; it returns the method's value.
 """
 
-from stores.hbase.engine import FOREVER, LONG, Failure, Family, Scanner, illegal, text
+from stores.hbase.engine import FOREVER, LONG, Failure, Family, Scanner, check_family, illegal, text
 from stores.hbase.filters import Prefix, parse
 from stores.hbase.thrift import idl
 
@@ -68,12 +68,11 @@ def create_table(service, arguments, operation):
 def _family(told):
     name = column_of(told.name or b"")[0]
     compression, bloom = (_string(told.compression), _string(told.bloomFilterType))
-    if not name:
-        raise Failure("column name is empty", kind="ia")
+    check_family(name)
     if told.maxVersions <= 0:
         raise illegal("Maximum versions must be positive")
     if compression.upper() not in COMPRESSIONS:
-        raise illegal(f"No enum constant org.apache.hadoop.hbase.io.compress.Compression.Algorithm.{compression.upper()}")
+        raise illegal(f"Unsupported compression algorithm name: {compression}")
     if bloom.upper() not in BLOOMS:
         raise illegal(f"No enum constant org.apache.hadoop.hbase.regionserver.BloomType.{bloom}")
     options = dict(compression=compression, inMemory=told.inMemory, bloomFilterType=bloom, blockCacheEnabled=told.blockCacheEnabled)
@@ -146,6 +145,10 @@ def _read(service, operation, table, key, columns, newest=LONG, versions=1):
         table.family(family)
     if not key:
         raise illegal("Row length is 0")
+    if newest < 0:
+        raise illegal(f"Timestamp cannot be negative. minStamp:0, maxStamp:{newest}")
+    if versions < 1:
+        raise Failure("versions must be positive", "java.io.IOException")
     operation.touch(table, key)
     found = table.read(key, columns, newest, service.engine.now(), versions)
     operation.returned += bool(found)
@@ -187,7 +190,8 @@ def _row(key, cells, in_order=False):
 def open_with_scan(service, arguments, operation):
     scan = arguments.scan
     if scan.batchSize is not None and scan.filterString is not None:
-        raise Failure("Cannot set batch on a scan using a filter", "org.apache.hadoop.hbase.filter.IncompatibleFilterException")
+        words = "Cannot set batch on a scan using a filter: java.io.IOException"
+        raise Failure(words, "org.apache.hadoop.hbase.client.RetriesExhaustedException")
     return service.open_scanner(
         Scanner(
             service.engine,
@@ -247,7 +251,11 @@ def mutate_row(service, arguments, operation):
 
 def mutate_rows(service, arguments, operation):
     """Many rows: all puts, then all deletes. Rows that fail do not keep the others from being written."""
-    table, timestamp = service.engine.table(arguments.tableName), getattr(arguments, "timestamp", None)
+    timestamp = getattr(arguments, "timestamp", None)
+    try:
+        table = service.engine.table(arguments.tableName)
+    except Failure as failure:
+        raise _some_failed([failure]) from None
     split = [(batch.row, *_split(batch.mutations)) for batch in arguments.rowBatches]
     failures = []
     for write, part in ((_put, 1), (_remove, 2)):

@@ -12,10 +12,14 @@ from dataclasses import dataclass, field
 FOREVER = 2**31 - 1  # a TTL in seconds, as HBase tells it
 LONG = 2**63
 LONGEST_ROW = 2**15 - 1
+SPARE = 64  # versions of a cell beyond the family's, which HBase keeps too until it compacts
 
 
 class Failure(Exception):
-    """What HBase refuses. `kind` is that of the Thrift exception: io, ia (illegal argument) or exist."""
+    """What HBase refuses.
+
+    `kind` is that of the Thrift exception: io, ia (illegal argument) or exist.
+    """
 
     def __init__(self, words, java="", kind="io"):
         super().__init__(f"{java}: {words}" if java else words)
@@ -49,7 +53,8 @@ class Row:
         versions = self.cells.setdefault((family.name, qualifier), [])
         versions[:] = [version for version in versions if version[0] != timestamp]
         insort(versions, (timestamp, value), key=lambda version: -version[0])
-        del versions[family.versions :]
+        if len(versions) > family.versions + SPARE:
+            del versions[family.versions :]
 
     def delete(self, family, qualifier, timestamp):
         """Hide the versions up to `timestamp` of one column, or of the family when qualifier is None."""
@@ -112,13 +117,15 @@ class Table:
             oldest = -LONG if known.ttl is None else now - 1000 * known.ttl
             seen = [version for version in row.cells[family, qualifier] if oldest <= version[0] < newest]
             if seen:
-                found.append((family + b":" + qualifier, seen[:versions]))
+                found.append((family + b":" + qualifier, seen[: min(versions, known.versions)]))
         return found
 
     def compact(self):
-        """Forget the markers of deletes, as a major compaction does."""
+        """Forget the markers of deletes and the versions beyond the families', as a major compaction does."""
         for row in self.rows.values():
             row.deleted.clear()
+            for (family, _), versions in row.cells.items():
+                del versions[self.families[family].versions :]
         self.rows = {key: row for key, row in self.rows.items() if row.cells}
         self.keys = sorted(self.rows)
 
@@ -167,15 +174,16 @@ class Engine:
     def set_enabled(self, name, enabled):
         table = self.table(name, enabled=False)
         if table.enabled == enabled:
-            state, java = ("ENABLED", "TableNotDisabledException") if enabled else ("DISABLED", "TableNotEnabledException")
-            raise Failure(f"tableName={text(name)}, state={state}", f"org.apache.hadoop.hbase.{java}")
+            if enabled:
+                raise Failure(f"tableName={text(name)}, state=ENABLED", "org.apache.hadoop.hbase.TableNotDisabledException")
+            raise Failure(text(name), "org.apache.hadoop.hbase.TableNotEnabledException")
         table.enabled = enabled
 
     def delete(self, name):
         if table_name(name) not in self.tables:
             raise Failure("table does not exist", "java.io.IOException")
         if self.table(name, enabled=False).enabled:
-            words = f"tableName={text(name)}, state=ENABLED"
+            words = f"Not DISABLED; tableName={text(name)}, state=ENABLED"
             raise Failure(words, "org.apache.hadoop.hbase.TableNotDisabledException")
         del self.tables[table_name(name)]
 
@@ -183,7 +191,7 @@ class Engine:
 
     def put(self, table, key, puts, timestamp):
         """Write [(family, qualifier, value), …] of one row, all or none."""
-        check_row(key)
+        check_row(key, timestamp)
         families = [table.family(family) for family, _, _ in puts]
         if puts:
             row = table.row(key)
@@ -192,7 +200,7 @@ class Engine:
 
     def remove(self, table, key, columns, timestamp):
         """Delete [(family, qualifier or None), …] of one row up to a timestamp, all or none."""
-        check_row(key)
+        check_row(key, timestamp)
         for family, _ in columns:
             table.family(family)
         if columns:
@@ -276,19 +284,37 @@ class Scanner:
 def table_name(name):
     """Return a table's name without the namespace `default`, the only one there is. Raises Failure."""
     namespace, _, qualifier = name.rpartition(b":")
+    if namespace and not namespace.replace(b"_", b"").isalnum():
+        raise illegal(f"Namespaces may only contain 'alphanumeric characters' from any language and digits: {text(namespace)}")
     if namespace not in (b"", b"default"):
         raise Failure(text(namespace), "org.apache.hadoop.hbase.NamespaceNotFoundException")
     if not qualifier:
         raise illegal("Table qualifier must not be empty")
-    for place, code in enumerate(qualifier):
-        allowed = chr(code).isascii() and (chr(code).isalnum() or chr(code) in "_-.")
-        if not allowed or (place == 0 and chr(code) in "-."):
-            words = f"Illegal character code:{code}, <{chr(code)}> at {place}."
-            raise illegal(f"{words} User-space table qualifiers may only contain 'alphanumeric characters' and digits: {text(name)}")
+    for place, char in enumerate(qualifier.decode(errors="replace")):
+        if place == 0 and char in "-.":
+            words = f"Illegal first character <{ord(char)}> at 0. User-space table qualifiers can only start with"
+            raise illegal(f"{words} 'alphanumeric characters' from any language: {text(name)}")
+        if not char.isalnum() and char not in "_-.":
+            words = f"Illegal character code:{ord(char)}, <{char}> at {place}. User-space table qualifiers may only contain"
+            raise illegal(f"{words} 'alphanumeric characters' and digits: {text(name)}")
     return qualifier
 
 
-def check_row(key):
+def check_family(name):
+    """Raise Failure unless a column family may be called so."""
+    if not name:
+        raise illegal("Column Family name can not be empty")
+    if name.startswith(b"."):
+        raise illegal(f"Column Family names cannot start with a period: {text(name)}")
+    for code in name:
+        if code < 32 or code in b":\\/" or 127 <= code < 160:
+            words = f"Illegal character <{code}>. Column Family names cannot contain control characters or colons"
+            raise illegal(f"{words}: {text(name)}")
+
+
+def check_row(key, timestamp=0):
+    if timestamp < 0:
+        raise illegal(f"Timestamp cannot be negative. ts={timestamp}")
     if not key:
         raise illegal("Row length is 0")
     if len(key) > LONGEST_ROW:

@@ -23,7 +23,7 @@ class Bad(Failure):
     """The filter string cannot be read, or names what is not here."""
 
     def __init__(self, words):
-        super().__init__(words, "java.lang.IllegalArgumentException")
+        super().__init__(words, "java.lang.IllegalArgumentException", "ia")
 
 
 class Filter:
@@ -285,7 +285,11 @@ class _Reader:
             types = types[0] * max(len(arguments), 1)
         if not kind.needs <= len(arguments) <= len(types):
             raise Bad(f"Incorrect Arguments passed to {name}. Expected: {kind.needs}, got: {len(arguments)}")
-        return kind.make(*(self._argument(name, *each) for each in zip(types, arguments, strict=False)))
+        values = [self._argument(name, *each) for each in zip(types, arguments, strict=False)]
+        if "c" in types:  # some comparators refuse some operators: ask once, before any row comes
+            place = types.index("c")
+            values[place](values[place - 1], b"")
+        return kind.make(*values)
 
     def _argument(self, name, type_, token):
         kind, data = token

@@ -63,7 +63,11 @@ class ThriftSession(Session):
         return b""  # as HBase: it writes to its log and closes
 
     def _refuse(self, call, refused):
-        """Answer with the exception that the method declares; one that it does not, as an IOError."""
+        """Answer with an exception that the method declares, the fitting one before IOError.
+
+        Where HBase checks arguments outside of what it declares, it says "Internal error" and the reason to its log only;
+        happybase cannot even print that. Here the reason reaches the client.
+        """
         kind = next((kind for kind in (refused.kind, "io") if declares(call.method, kind)), None)
         return failure(call, str(refused)) if kind is None else result(call, **{kind: EXCEPTIONS[kind](str(refused))})
 

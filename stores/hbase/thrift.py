@@ -29,13 +29,13 @@ class Call(NamedTuple):
     args: object
     number: int
     framed: bool = False
-    message: bytes = b""  # as it came, without frame
 
 
 class Messages:
-    """Feed it bytes; it returns the calls that are complete, the last may be a ProtocolError."""
+    """Feed it bytes; it returns the messages that are complete, each as `decode` has it; the last may be a ProtocolError."""
 
-    def __init__(self):
+    def __init__(self, decode=None):
+        self._decode = decode or decode_call
         self._buffer = bytearray()
         self._failed = False
         self._begin()
@@ -44,17 +44,17 @@ class Messages:
         if self._failed:
             return []
         self._buffer += data
-        calls = []
+        messages = []
         try:
             while self._complete():
                 message = bytes(self._buffer[4 * self._framed : self._at])
                 del self._buffer[: self._at]
-                calls.append(decode(message, self._framed))
+                messages.append(self._decode(message, self._framed))
                 self._begin()
         except ProtocolError as error:
             self._failed = True
-            calls.append(error)
-        return calls
+            messages.append(error)
+        return messages
 
     def _begin(self):
         self._at = 0  # the walk has come so far
@@ -113,7 +113,7 @@ class Messages:
             raise ProtocolError(f"a value of type {kind}: Thrift has no such type")
 
 
-def decode(message, framed=False):
+def decode_call(message, framed=False):
     """Return the Call in a complete message. Raises ProtocolError."""
     protocol = TBinaryProtocol(TMemoryBuffer(message), decode_response=False)
     try:
@@ -126,7 +126,7 @@ def decode(message, framed=False):
             arguments.read(protocol)
     except (UnicodeDecodeError, struct.error, RecursionError) as error:
         raise ProtocolError(str(error)) from None
-    return Call(method, arguments, number, framed, message)
+    return Call(method, arguments, number, framed)
 
 
 def result(call, value=None, **raised):
@@ -150,21 +150,24 @@ def failure(call, words, kind=TApplicationException.INTERNAL_ERROR):
     return _encode(call, TMessageType.EXCEPTION, TApplicationException(kind, words))
 
 
-def encode_call(method, number, **arguments):
+def encode_call(call):
     """Return the bytes of a call, as drivers send them."""
-    call = Call(method, None, number)
-    return _encode(call, TMessageType.CALL, getattr(idl.Hbase, f"{method}_args")(**arguments))
+    return _encode(call._replace(framed=False), TMessageType.CALL, call.args)
 
 
-def decode_result(method, message):
-    """Return the struct of a method's result. Raises TApplicationException if that is the answer."""
+def decode_answer(call, message):
+    """Return the struct in a server's answer to `call`: the method's result, or a TApplicationException."""
     protocol = TBinaryProtocol(TMemoryBuffer(message), decode_response=False)
     _, kind, _ = protocol.read_message_begin()
-    answer = TApplicationException() if kind == TMessageType.EXCEPTION else getattr(idl.Hbase, f"{method}_result")()
+    answer = TApplicationException() if kind == TMessageType.EXCEPTION else getattr(idl.Hbase, f"{call.method}_result")()
     answer.read(protocol)
-    if kind == TMessageType.EXCEPTION:
-        raise answer
     return answer
+
+
+def encode_answer(call, answer):
+    """The reverse of decode_answer."""
+    failed = isinstance(answer, TApplicationException)
+    return _encode(call, TMessageType.EXCEPTION if failed else TMessageType.REPLY, answer)
 
 
 def _encode(call, kind, struct_):
