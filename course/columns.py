@@ -85,7 +85,7 @@ def make_ring_tables(session: Session) -> None:
 
 @contextmanager
 def hbase_table(server) -> Iterator[happybase.Table]:
-    """A new table "events" of an HBase, with one family `e` that keeps three versions of a cell. The connection is closed after the block."""
+    """A new table `events` with one family `e`, which keeps three versions of a cell. The connection is closed after the block."""
     connection = happybase.Connection(server.host, server.port)
     try:
         connection.create_table("events", {"e": {"max_versions": 3}})

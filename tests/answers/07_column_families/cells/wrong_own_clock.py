@@ -1,4 +1,7 @@
 # caught by: a TTL counts from the clock
+import time
+
+
 class Cell(NamedTuple):
     """One value of a row, with the time of its write."""
 
@@ -12,7 +15,7 @@ def write(row, column, value, timestamp, clock, ttl=None):
 
     value  a text, or None to delete; ttl  seconds, or None; clock  a function that returns the time in seconds
     """
-    return merge(row, {column: Cell(value, timestamp, None if ttl is None else __import__("time").time() + ttl)})
+    return merge(row, {column: Cell(value, timestamp, None if ttl is None else time.time() + ttl)})
 
 
 def merge(a, b):

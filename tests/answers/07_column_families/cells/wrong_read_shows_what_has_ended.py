@@ -22,7 +22,6 @@ def merge(a, b):
 
 def read(row, clock):
     """The columns that have a value at the time of `clock()`, as a dict from name to text."""
-    now = clock()
     return {column: cell.value for column, cell in row.items()
             if cell.value is not None}
 

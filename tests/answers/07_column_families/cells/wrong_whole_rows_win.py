@@ -1,4 +1,4 @@
-# caught by: two replicas' rows become one
+# caught by: three replicas agree, whoever merges with whom
 class Cell(NamedTuple):
     """One value of a row, with the time of its write."""
 

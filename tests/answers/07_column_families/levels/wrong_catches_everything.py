@@ -35,7 +35,7 @@ def _outcome(session, text, values, attempts):
             return "stored"
         except Unavailable:
             return if_unavailable
-        except Exception as error:
+        except Exception:
             if_unavailable = "unknown"     # this attempt may have been written, whatever comes next
     return "unknown"
 

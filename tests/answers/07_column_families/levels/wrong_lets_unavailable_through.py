@@ -28,7 +28,6 @@ def last_visit(session, user_id):
 def _outcome(session, text, values, attempts):
     """Write at QUORUM, and tell what became of it. Only what may be done twice may have more than one attempt."""
     statement = SimpleStatement(text, consistency_level=ConsistencyLevel.QUORUM)
-    if_unavailable = "refused"
     for _ in range(attempts):
         try:
             session.execute(statement, values)
@@ -36,7 +35,7 @@ def _outcome(session, text, values, attempts):
         except Unavailable:
             raise
         except WriteTimeout:
-            if_unavailable = "unknown"     # this attempt may have been written, whatever comes next
+            continue
     return "unknown"
 
 

@@ -28,13 +28,12 @@ def last_visit(session, user_id):
 def _outcome(session, text, values, attempts):
     """Write at QUORUM, and tell what became of it. Only what may be done twice may have more than one attempt."""
     statement = SimpleStatement(text, consistency_level=ConsistencyLevel.QUORUM)
-    if_unavailable = "refused"
     for _ in range(attempts):
         try:
             session.execute(statement, values)
             return "stored"
         except Unavailable:
-            return if_unavailable
+            return "refused"
         except WriteTimeout:
             continue
     return "unknown"

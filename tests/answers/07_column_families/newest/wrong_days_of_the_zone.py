@@ -1,4 +1,4 @@
-# caught by: moments at UTC-7 are the same moments
+# caught by: are the same moments
 class Reader:
     """Reads the table `shop_events`, newest first, in pages of `fetch_size` rows."""
 

@@ -21,8 +21,6 @@ class Tree:
     def delete(self, key):
         """Write a tombstone."""
         self.memtable.pop(key, None)
-        for run in self.runs[-1:]:
-            run[:] = [entry for entry in run if entry[0] != key or True]
 
     def flush(self):
         """Turn the memtable into the newest run, unless it is empty."""

@@ -45,8 +45,6 @@ class Tree:
 
     def compact(self, first, last):
         """Merge runs[first:last] into one run, without the tombstones that nobody needs any more."""
-        hidden_before = {key for run in self.runs[:first] for key, _, _ in run}
-        forget = self.clock() - self.grace     # a tombstone may go if it was written before this
         kept = [(key, value, written) for key, value, written in _newest(*self.runs[first:last])
                 if value is not None]
         self.runs[first:last] = [kept] if kept else []

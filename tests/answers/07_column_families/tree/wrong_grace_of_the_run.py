@@ -1,4 +1,4 @@
-# caught by: 1 ms after it one may go, the younger one stays
+# caught by: 1 ms before the end of the grace period both tombstones stay
 class Tree:
     """A log-structured merge tree of texts.
 
@@ -47,8 +47,9 @@ class Tree:
         """Merge runs[first:last] into one run, without the tombstones that nobody needs any more."""
         hidden_before = {key for run in self.runs[:first] for key, _, _ in run}
         forget = self.clock() - self.grace     # a tombstone may go if it was written before this
+        oldest = min((written for run in self.runs[first:last] for _, _, written in run), default=0)
         kept = [(key, value, written) for key, value, written in _newest(*self.runs[first:last])
-                if value is not None or min(entry[2] for run in self.runs[first:last] for entry in run) >= forget or key in hidden_before]
+                if value is not None or oldest >= forget or key in hidden_before]
         self.runs[first:last] = [kept] if kept else []
 
 

@@ -45,10 +45,7 @@ class Tree:
 
     def compact(self, first, last):
         """Merge runs[first:last] into one run, without the tombstones that nobody needs any more."""
-        hidden_before = {key for run in self.runs[:first] for key, _, _ in run}
-        forget = self.clock() - self.grace     # a tombstone may go if it was written before this
-        kept = [(key, value, written) for key, value, written in _newest(*self.runs[first:last])
-                if True]
+        kept = _newest(*self.runs[first:last])
         self.runs[first:last] = [kept] if kept else []
 
 

@@ -1,4 +1,4 @@
-# caught by: and hide all older runs
+# caught by: also in a run
 class Tree:
     """A log-structured merge tree of texts.
 
