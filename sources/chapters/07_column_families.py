@@ -1519,7 +1519,7 @@ cluster.shutdown()
 # | hint | a write kept for a node that is away |
 # | read repair | giving a replica what it lacks, noticed in reading |
 # | eventual consistency | replicas agree in the end, and not before |
-| stale read | an answer that an earlier write should have changed |
+# | stale read | an answer that an earlier write should have changed |
 # | column family, version | in HBase: columns stored together, and an older value of a cell |
 # | row key, region | in HBase: what rows are sorted by, and a piece of the sorted list |
 #
