@@ -125,10 +125,6 @@ def test_a_cell_of_a_store_that_was_not_real_has_not_run():
     assert (cell.verdict, cell.reason) == (Verdict.NOT_RUN, "no real server: hbase")
 
 
-def test_no_mark_is_stale_while_one_of_the_stores_was_not_real():
-    assert verdict(ran("1", differs="other words"), ran("1"), absent={"redis"}).verdict == Verdict.SAME
-
-
 @pytest.mark.parametrize(("mark", "expected"), [("differs", Verdict.DIFFERENT), ("only_embedded", Verdict.NOT_APPLICABLE)])
 def test_a_mark_gives_its_reason(mark, expected):
     cell = verdict(ran("a", **{mark: "as told"}), ran("b"), again=ran("a"))
