@@ -38,7 +38,7 @@ from course.shopstream import Event
 server = stores.start("cassandra")
 server.reset()
 with connect(server) as session:
-    make(session, shopstream.load().day("2026-06-02"))      # creates the table of task 7.2 and stores a day
+    make(session, shopstream.load().events_of("u17"))      # creates the table of task 7.2 and stores some events
     print(ask(session, "SELECT count(*) FROM shop_events"))
 
 # %% [markdown] task="7.1" name="partitions" minutes=25
@@ -59,7 +59,7 @@ with connect(server) as session:
 #
 # ```python
 # event = shopstream.load().events[0]
-# partition_of(event)                         # → (datetime.date(2026, 6, 1), 8)
+# partition_of(event)                         # → (datetime.date(2026, 6, 1), 0)
 # partitions_of(date(2026, 6, 1))[:2]         # → [(datetime.date(2026, 6, 1), 0), (datetime.date(2026, 6, 1), 1)]
 # ```
 #
@@ -232,8 +232,8 @@ with task("7.1"):
 # ```python
 # with connect(server) as session:       # with the events of the cell at the top
 #     reader = Reader(session, fetch_size=50)
-#     found = reader.newest(datetime(2026, 6, 1, tzinfo=UTC), datetime(2026, 6, 3, tzinfo=UTC), limit=3)
-#     print([event.user_id for event in found])       # → ["u284", "u310", "u310"]
+#     found = reader.newest(datetime(2026, 6, 1, tzinfo=UTC), datetime(2026, 7, 1, tzinfo=UTC), limit=3)
+#     print([event.product_id for event in found])    # → ["p85", "p85", "p90"]
 # ```
 #
 # * `start` and `end` are aware datetimes with whole milliseconds, in any time zone; `day` is the date in UTC. A range that is empty or runs backwards gives `[]` and asks nothing.
@@ -298,7 +298,7 @@ with task("7.2"):
     server = stores.start("cassandra")
     server.reset()
     shop = shopstream.load()
-    events = shop.events[:1200]          # three days and a half
+    events = shop.events[:1200:4]     # of three days and a half
     start, end = datetime(2026, 6, 1, 20, tzinfo=UTC), datetime(2026, 6, 3, 9, tzinfo=UTC)
     want = sorted((event for event in events if start <= event.timestamp < end), key=lambda event: (event.timestamp, event.event_id), reverse=True)
     with columns.connect(server) as session:
@@ -370,7 +370,7 @@ from course import columns, shopstream
 with task("7.2"):
     server = stores.start("cassandra")
     server.reset()
-    events = shopstream.load().events[:400]
+    events = shopstream.load().events[:400:2]
     first = datetime(2026, 6, 1, tzinfo=UTC)
     with columns.connect(server) as session:
         columns.make(session, events)
@@ -399,14 +399,14 @@ with task("7.2"):
     server = stores.start("cassandra")
     server.reset()
     first = datetime(2026, 6, 1, tzinfo=UTC)
-    # 3 days with 200 events each, and an hour in which nearly all of them are in one bucket
-    events = [Event(f"u{n}", "s1", "view", "p1", first + timedelta(days=n // 200, minutes=5 * (n % 200))) for n in range(600)]
+    # 3 days with 80 events each, and one with 77 that are all in one bucket
+    events = [Event(f"u{n}", "s1", "view", "p1", first + timedelta(days=n // 80, minutes=5 * (n % 80))) for n in range(240)]
     by_age = sorted(events, key=lambda event: event.timestamp, reverse=True)
-    one_bucket = [event for n in range(500) if (event := Event(f"x{n}", "s1", "view", "p1", first + timedelta(days=9, milliseconds=n))).event_id.int % columns.BUCKETS == 2]
+    one_bucket = [event for n in range(300) if (event := Event(f"x{n}", "s1", "view", "p1", first + timedelta(days=9, milliseconds=n))).event_id.int % columns.BUCKETS == 2]
     with columns.connect(server) as session:
         columns.make(session, events + one_bucket)
         reader = Reader(session, fetch_size=10)
-        for limit, how_many_days in ((1, 1), (8, 1), (100, 1), (200, 1), (201, 2), (450, 3)):
+        for limit, how_many_days in ((1, 1), (8, 1), (40, 1), (80, 1), (81, 2), (180, 3)):
             with server.record() as log:
                 got = reader.newest(first, first + timedelta(days=3), limit)
             check(f"the newest {limit} of three days", got=[event.user_id for event in got], want=[event.user_id for event in by_age[:limit]])
@@ -417,10 +417,10 @@ with task("7.2"):
             check("and fetch few pages", got=log.pages, want=between(1, 4 * how_many_days + limit // 10),
                   cause="list(result) fetches all pages of a bucket, and so does sorting; take one row at a time")
         with server.record() as log:
-            got = reader.newest(first + timedelta(days=9), first + timedelta(days=10), 100)
-        check("100 events that are all in one bucket", got=[event.user_id for event in got], want=[event.user_id for event in one_bucket[:-101:-1]],
+            got = reader.newest(first + timedelta(days=9), first + timedelta(days=10), 60)
+        check("60 events that are all in one bucket", got=[event.user_id for event in got], want=[event.user_id for event in one_bucket[:-61:-1]],
               cause="limit // 4 of each bucket is not enough: the newest may all be in one")
-        check("take few pages too", got=log.pages, want=between(1, 4 + 100 // 10))
+        check("take few pages too", got=log.pages, want=between(1, 4 + 60 // 10))
 
 # %% [markdown] task="7.3" name="tree" minutes=30
 # ### A log-structured merge tree
@@ -685,11 +685,11 @@ with task("7.3"):
 # | `read(row, clock)` | a dict from column name to text, with the columns that have a value at this time |
 #
 # ```python
-# first = write({}, "cart", "p7", timestamp=10, clock=lambda: 100, ttl=60)    # → {"cart": Cell("p7", 10, 160)}
-# second = write({}, "cart", "p9", timestamp=9, clock=lambda: 101)            # → {"cart": Cell("p9", 9, None)}
-# merge(first, second)                                                        # → {"cart": Cell("p7", 10, 160)}
-# read(merge(first, second), clock=lambda: 100)                               # → {"cart": "p7"}
-# read(merge(first, second), clock=lambda: 161)                               # → {}
+# first = write({}, "cart", "p7", timestamp=10, clock=lambda: 100, ttl=60)
+# second = write({}, "cart", "p9", timestamp=9, clock=lambda: 101)
+# merge(first, second)                             # → {"cart": Cell(value="p7", timestamp=10, expires=160)}
+# read(merge(first, second), clock=lambda: 100)    # → {"cart": "p7"}
+# read(merge(first, second), clock=lambda: 161)    # → {}
 # ```
 #
 # * Of two cells the one with the greater timestamp wins, whichever came first. An older write that arrives late changes nothing.
@@ -842,8 +842,8 @@ with task("7.4"):
 # with hbase_table(hbase) as table:       # makes the table "events"
 #     store(table, shopstream.load().events_of("u17"))
 #     found = newest(table, "u17", datetime(2026, 6, 1, tzinfo=UTC), datetime(2026, 7, 1, tzinfo=UTC), limit=2)
-#     print([event.product_id for event in found])        # → ["p7", "p7"]
-#     print(row_key(found[0])[:20])                       # → b"0#u17#0000000000000#"
+#     print([event.product_id for event in found])        # → ["p85", "p85"]
+#     print(row_key(found[0])[:20])                       # → b"2#u17#8217192602931#"
 # ```
 #
 # * `store` sends one request, however many events there are (at least one). An event that is stored again is still one row.
