@@ -20,14 +20,18 @@ from course.parity.run import execute, notebooks
 from course.parity.servers import real_servers
 
 
+class UnknownStore(ValueError):
+    """There is no store of this name; the message lists those that there are."""
+
+
 def parity(root: Path, asked: Collection[str] = (), tell: Callable[[str], None] = print) -> Report:
     """Run and compare the notebooks under `root` that use one of the stores `asked` for (all stores that notebooks use, if empty).
 
     tell  is called with a line of text before each run
-    Raises ValueError for a store that is not known. A store whose server cannot be had is in the report, with the reason.
+    Raises UnknownStore. A store whose server cannot be had is in the report, with the reason.
     """
     if unknown := set(asked) - set(stores.NAMES):
-        raise ValueError(f"no store is called {', '.join(sorted(unknown))}. Expected some of: {', '.join(stores.NAMES)}")
+        raise UnknownStore(f"no store is called {', '.join(sorted(unknown))}. Expected some of: {', '.join(stores.NAMES)}")
     used = notebooks(root)
     wanted = sorted(set(asked) or set().union(*used.values()))
     listed = {path: names for path, names in used.items() if names & set(wanted) or not asked}
