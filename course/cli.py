@@ -129,7 +129,7 @@ def parity(stores):
     console = Console()
     try:
         report = parity.parity(ROOT, stores, tell=lambda line: console.print(line, style="dim", highlight=False))
-    except ValueError as problem:
+    except parity.UnknownStore as problem:
         raise click.BadParameter(str(problem), param_hint="STORE") from problem
     show(report, console)
     if not stores:

@@ -72,6 +72,17 @@ def names(session):
 # Without a server.
 
 
+def test_the_embedded_server_can_be_asked_for_by_name(monkeypatch):
+    monkeypatch.setenv("CASSANDRA_CONTACT_POINTS", "127.0.0.1:1")
+    ring = stores.start("cassandra", embedded=True, nodes=2)
+    try:
+        assert ring.kind == "embedded" and len(ring.nodes) == 2
+        monkeypatch.delenv("CASSANDRA_CONTACT_POINTS")
+        assert stores.start("cassandra", nodes=2) is ring  # the same that one gets without an address
+    finally:
+        ring.stop()
+
+
 @pytest.mark.parametrize("address", ["127.0.0.1:1", "nosuchhost.invalid", "127.0.0.1:port", ",", "192.0.2.1:9042"])
 def test_a_server_that_is_not_there_is_an_error_in_two_seconds(monkeypatch, address):
     monkeypatch.setenv("CASSANDRA_CONTACT_POINTS", address)

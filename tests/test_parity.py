@@ -93,11 +93,11 @@ def ran(*said, **marks):
     return new_notebook(cells=[new_markdown_cell("prose"), new_code_cell("ask()", outputs=outputs, metadata=metadata)])
 
 
-def verdict(embedded, real, again=None, all_real=True):
+def verdict(embedded, real, again=None, absent=()):
     def repeat():
         assert again is not None, "nothing called for another run"
         return again
-    [cell] = compare(embedded, real, repeat, all_real)
+    [cell] = compare(embedded, real, repeat, absent)
     return cell
 
 
@@ -118,14 +118,27 @@ def test_a_mark_that_nothing_needs_is_found(mark):
     assert "other words" in cell.reason
 
 
-def test_no_mark_is_stale_while_one_of_the_stores_was_not_real():
-    assert verdict(ran("1", differs="other words"), ran("1"), all_real=False).verdict == Verdict.SAME
+def test_a_cell_of_a_store_that_was_not_real_has_not_run():
+    embedded, real = ran("1", differs="other words"), ran("1", differs="other words")
+    real.cells[1].metadata["served"] = ["hbase"]
+    cell = verdict(embedded, real, absent=["hbase"])
+    assert (cell.verdict, cell.reason) == (Verdict.NOT_RUN, "no real server: hbase")
 
 
 @pytest.mark.parametrize(("mark", "expected"), [("differs", Verdict.DIFFERENT), ("only_embedded", Verdict.NOT_APPLICABLE)])
 def test_a_mark_gives_its_reason(mark, expected):
     cell = verdict(ran("a", **{mark: "as told"}), ran("b"), again=ran("a"))
     assert (cell.verdict, cell.reason, cell.diff) == (expected, "as told", "")
+
+
+@pytest.mark.parametrize(("marks", "told"), [({}, "asks for an embedded server"), ({"only_embedded": "stops a node"}, "stops a node")])
+def test_a_cell_that_an_embedded_server_served_in_both_runs_proves_nothing(marks, told):
+    embedded, real = ran("a", **marks), ran("a", **marks)
+    real.cells[1].metadata["served"] = ["cassandra"]
+    cell = verdict(embedded, real)
+    assert (cell.verdict, cell.reason) == (Verdict.NOT_APPLICABLE, told)
+    real.cells[1].outputs = []
+    assert verdict(embedded, real, again=embedded).verdict == (Verdict.NOT_APPLICABLE if marks else Verdict.UNMARKED)
 
 
 def test_differs_does_not_cover_a_cell_that_fails_on_the_real_server_alone():
@@ -184,10 +197,12 @@ START = 'import redis, stores\nserver = stores.start("redis")\nr = redis.Redis(h
 
 def test_a_difference_between_the_servers_is_found_by_running_them(tmp_path, redis_server, monkeypatch):
     monkeypatch.setenv("REDIS_URL", redis_server.url)
-    folder = project(tmp_path, START, 'r.set("k", 1)', "server.kind", "import random; random.random()", 'r.no_such_method()')
+    folder = project(tmp_path, START, 'r.set("k", 1)', "server.kind", "import random; random.random()", 'r.no_such_method()',
+                     'own = stores.start("redis", embedded=True)', 'redis.Redis(port=own.port).ping()', 'r.get("k")')
     report = parity.parity(folder, ["redis"], tell=lambda line: None)
     [cells] = report.cells.values()
-    assert [cell.verdict for cell in cells] == [Verdict.SAME, Verdict.SAME, Verdict.UNMARKED, Verdict.VARIES, Verdict.SAME]
+    assert [cell.verdict for cell in cells] == [Verdict.SAME, Verdict.SAME, Verdict.UNMARKED, Verdict.VARIES, Verdict.SAME,
+                                                Verdict.NOT_APPLICABLE, Verdict.NOT_APPLICABLE, Verdict.SAME]
     assert "-text/plain: 'embedded'" in cells[2].diff
     assert report.failed
     assert "'embedded'" not in page(report) and "| 3 | `server.kind` | different, unmarked |" in page(report)

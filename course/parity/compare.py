@@ -1,7 +1,7 @@
 """The same notebook from two servers, cell by cell: what is the same, what differs, and whether its author said so."""
 
 import difflib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
@@ -10,7 +10,7 @@ from nbformat import NotebookNode
 
 from course.marks import parity_of
 from course.parity.normalise import coarse, exact
-from course.parity.run import code_cells
+from course.parity.run import code_cells, served
 
 DIFF_LINES, DIFF_WIDTH = 16, 160
 
@@ -20,6 +20,7 @@ class Verdict(StrEnum):
     SAME = "same"
     DIFFERENT = "different"
     NOT_APPLICABLE = "not applicable"
+    NOT_RUN = "not run"
     VARIES = "not the same twice"
     STALE = "marked without need"
     UNMARKED = "different, unmarked"
@@ -35,23 +36,28 @@ class Compared:
     diff: str = ""
 
 
-def compare(embedded: NotebookNode, real: NotebookNode, repeat: Callable[[], NotebookNode], all_real: bool = True) -> list[Compared]:
+def compare(embedded: NotebookNode, real: NotebookNode, repeat: Callable[[], NotebookNode],
+            absent: Collection[str] = ()) -> list[Compared]:
     """Judge every code cell of a notebook that ran on the embedded server and on the real one.
 
-    repeat    runs it on the embedded server again; called at most once, if a cell must be told from one that never is the same
-    all_real  every store of the notebook was real; if not, a mark may be there for the one that was not, and none is stale
+    repeat  runs it on the embedded server again; called at most once, if a cell must be told from one that never is the same
+    absent  stores of the notebook that had no real server
     """
     again = cache(lambda: code_cells(repeat()))
     pairs = zip(code_cells(embedded), code_cells(real), strict=True)
-    return [judge(number, left, right, lambda place=number - 1: again()[place], all_real)
+    return [judge(number, left, right, lambda place=number - 1: again()[place], set(absent))
             for number, (left, right) in enumerate(pairs, start=1)]
 
 
-def judge(number: int, embedded: NotebookNode, real: NotebookNode, again: Callable[[], NotebookNode], all_real: bool) -> Compared:
+def judge(number: int, embedded: NotebookNode, real: NotebookNode, again: Callable[[], NotebookNode], absent: set[str]) -> Compared:
     """The verdict on one cell: what two runs of it show, held against its mark."""
     found = difference(embedded, real, again)
     mark, reason = next(iter(parity_of(embedded).items()), ("", ""))
     match mark, found:
+        case ("only_embedded" | "varies" | "", Verdict.SAME | Verdict.VARIES) if served(real) - absent:
+            verdict, reason = Verdict.NOT_APPLICABLE, reason if mark == "only_embedded" else "asks for an embedded server"
+        case (_, Verdict.SAME | Verdict.VARIES) if served(real):
+            verdict, reason = Verdict.NOT_RUN, f"no real server: {', '.join(sorted(served(real)))}"
         case ("differs", Verdict.DIFFERENT) if raises(real) and not raises(embedded):
             verdict, reason = Verdict.UNMARKED, "marked differs, yet only the real server raises: mend it, or mark it only_embedded"
         case ("differs", Verdict.DIFFERENT):
@@ -59,7 +65,7 @@ def judge(number: int, embedded: NotebookNode, real: NotebookNode, again: Callab
         case ("only_embedded", Verdict.DIFFERENT):
             verdict = Verdict.NOT_APPLICABLE
         case ("differs" | "only_embedded", _):
-            verdict, reason = (Verdict.STALE, f'marked {mark}="{reason}", yet {found}') if all_real else (found, reason)
+            verdict, reason = Verdict.STALE, f'marked {mark}="{reason}", yet {found}'
         case (_, Verdict.DIFFERENT):
             verdict, reason = Verdict.UNMARKED, "mend it, tell it in the chapter, or mark it"
         case _:

@@ -19,19 +19,20 @@ code cell put out was compared. `python -m course parity` did that and wrote thi
 
 - **same**: equal, but for what no two runs share (addresses and ports, the name of the engine, random ids, today's time).
 - **different**: other outputs, for the reason that the author gives.
-- **not applicable**: needs what a real server does not give.
+- **not applicable**: needs what a real server does not give; it fails there, or asks for an embedded server in both runs.
+- **not run**: talks to a server that could not be had where this page was made.
 - **not the same twice**: a measured time, a random sample, or a picture of one: two runs on one server differ too. Compared without
   its numbers.
 """
-COUNTED = (Verdict.SAME, Verdict.DIFFERENT, Verdict.NOT_APPLICABLE, Verdict.VARIES)
 WRONG = (Verdict.STALE, Verdict.UNMARKED)
+COUNTED = tuple(verdict for verdict in Verdict if verdict not in WRONG)
 NAME_WIDTH = 60
 
 
 @dataclass
 class Report:
     """engines: store → (embedded, real) of those that answered. missing: store → why it did not. stores: notebook → the stores
-    that it uses. cells: notebook → its cells, of those that ran. broken: notebook → why it did not run to its end."""
+    that it uses, which may be none. cells: notebook → its cells, of those that ran. broken: notebook → why it did not end."""
     engines: dict[str, tuple[str, str]] = field(default_factory=dict)
     missing: dict[str, str] = field(default_factory=dict)
     stores: dict[str, set[str]] = field(default_factory=dict)
@@ -71,7 +72,7 @@ def page(report: Report) -> str:
 
 
 def _counts(report: Report) -> Iterable[str]:
-    shown = [*COUNTED, *(verdict for verdict in WRONG if report.of(verdict))]
+    shown = [verdict for verdict in Verdict if verdict in COUNTED[:3] or report.of(verdict)]
     counts = {notebook: Counter(cell.verdict for cell in cells) for notebook, cells in report.cells.items()}
     rows = [(notebook, ", ".join(sorted(report.stores[notebook] - report.half(notebook))), len(report.cells[notebook]),
              *(count[verdict] for verdict in shown)) for notebook, count in counts.items()]
@@ -79,6 +80,8 @@ def _counts(report: Report) -> Iterable[str]:
     yield table(("notebook", "real", "cells", *shown), [*rows, total])
     yield from (f"{notebook}: {name} was embedded in both runs ({report.missing.get(name, 'not asked for')}).\n"
                 for notebook in report.cells for name in sorted(report.half(notebook)))
+    if alone := [notebook for notebook, used in report.stores.items() if not used]:
+        yield f"Without any server: {', '.join(alone)}.\n"
     if absent := report.not_run():
         yield "## Not run on a real server\n"
         yield table(("notebook", "why"), absent.items())
@@ -115,6 +118,8 @@ def show(report: Report, console: Console) -> None:
         console.print(counts)
     for name, engines in report.engines.items():
         console.print(f"{name}: {engines[0]}, and {engines[1]}", highlight=False)
+    for name, why in report.missing.items():
+        console.print(f"{name}: no real server ({why})", style="yellow", highlight=False)
     for notebook, why in report.not_run().items():
         console.print(f"not run: {notebook} ({why})", style="yellow", highlight=False)
     for verdict in WRONG:

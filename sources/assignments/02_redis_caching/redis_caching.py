@@ -196,7 +196,7 @@ import stores
 from course.crowd import race
 
 with task("2.1"):
-    server = stores.start("redis")
+    server = stores.start("redis", embedded=True)
     server.reset()
     r = redis.Redis(host=server.host, port=server.port, decode_responses=True)
 
@@ -461,7 +461,7 @@ import redis
 import stores
 
 with task("2.2"):
-    server = stores.start("redis")
+    server = stores.start("redis", embedded=True)
     server.reset()
     r = redis.Redis(host=server.host, port=server.port, decode_responses=True)
 

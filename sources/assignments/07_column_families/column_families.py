@@ -1131,7 +1131,7 @@ from cassandra import Unavailable
 from course import columns
 
 with task("7.6"):
-    server = stores.start("cassandra", nodes=3)
+    server = stores.start("cassandra", embedded=True, nodes=3)
     server.reset()
     with columns.connect(server, node=0) as session:
         columns.make_ring_tables(session)
@@ -1158,7 +1158,7 @@ from cassandra import Unavailable
 from course import columns
 
 with task("7.6"):
-    server = stores.start("cassandra", nodes=3)
+    server = stores.start("cassandra", embedded=True, nodes=3)
     server.reset()
     server.hinted_handoff = False     # a node that comes back has what it had
     with columns.connect(server, node=0) as here, columns.connect(server, node=2) as there:
@@ -1182,7 +1182,7 @@ from cassandra import ReadTimeout
 from course import columns
 
 with task("7.6"):
-    server = stores.start("cassandra", nodes=3)
+    server = stores.start("cassandra", embedded=True, nodes=3)
     server.reset()
     with columns.connect(server, node=0) as session:
         columns.make_ring_tables(session)
@@ -1219,7 +1219,7 @@ with task("7.6"):
             change()
         threading.Thread(target=watch, daemon=True).start()
 
-    server = stores.start("cassandra", nodes=3)
+    server = stores.start("cassandra", embedded=True, nodes=3)
     server.reset()
     with columns.connect(server, node=0) as session:
         columns.make_ring_tables(session)
