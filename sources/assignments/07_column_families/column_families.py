@@ -27,7 +27,7 @@ from cassandra import ConsistencyLevel, Unavailable, WriteTimeout
 from cassandra.query import SimpleStatement
 from course import shopstream
 from course.check import hint
-from course.columns import ask, connect, hbase_table, make
+from course.columns import ask, connect, hbase_table, make, make_ring_tables
 from course.shopstream import Event
 
 # %% [markdown]
@@ -1049,18 +1049,24 @@ with task("7.5"):
 # * `"unknown"`: the driver raised `WriteTimeout`. Some replicas may have it, or will get it.
 #
 # ```python
-# save_cart(session, "c1", "p7")      # → "stored", with three nodes or with two
-# save_cart(session, "c1", "p9")      # → "refused", with one
-# load_cart(session, "c1")            # → "p7", with three nodes or with two
+# ring = stores.start("cassandra", embedded=True, nodes=3)
+# ring.reset()
+# with connect(ring, node=0) as session:          # asks the first node, and tries nothing again by itself
+#     make_ring_tables(session)
+#     with ring.nodes[1].stop():
+#         print(save_cart(session, "c1", "p7"))           # → stored
+#         with ring.nodes[2].stop():
+#             print(save_cart(session, "c1", "p9"))       # → refused
+#     print(load_cart(session, "c1"))                     # → p7
 # ```
 #
 # * With one node away everything works, and `load_cart` returns what `save_cart` stored last, even if other nodes were away then. `"stored"` is never said of a write that a single node has.
 # * With two nodes away `load_cart` raises the driver's `Unavailable`. `save_visit` and `last_visit` still work.
 # * A write that may be done twice is tried again after a `WriteTimeout`, three times in all. One that may not is sent once.
 # * After a timeout, an attempt that is refused does not make the write a refused one: it stays `"unknown"`.
-# * Other errors reach the caller. The session itself tries nothing again.
+# * Other errors reach the caller.
 #
-# The ring and its faults exist on the embedded server only.
+# Only the embedded server lets you stop its nodes, so this task uses it, whichever server you have named.
 
 # %% [markdown] hints="levels"
 # - With three replicas, a read meets the last write if the replicas that confirm the write and those that answer the read are more than three together. Which two numbers do that and still allow one node to be away?
