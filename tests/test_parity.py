@@ -118,8 +118,11 @@ def test_a_mark_that_nothing_needs_is_found(mark):
     assert "other words" in cell.reason
 
 
-def test_no_mark_is_stale_while_one_of_the_stores_was_not_real():
-    assert verdict(ran("1", differs="other words"), ran("1"), absent={"redis"}).verdict == Verdict.SAME
+def test_a_cell_of_a_store_that_was_not_real_has_not_run():
+    embedded, real = ran("1", differs="other words"), ran("1", differs="other words")
+    real.cells[1].metadata["served"] = ["hbase"]
+    cell = verdict(embedded, real, absent=["hbase"])
+    assert (cell.verdict, cell.reason) == (Verdict.NOT_RUN, "no real server: hbase")
 
 
 @pytest.mark.parametrize(("mark", "expected"), [("differs", Verdict.DIFFERENT), ("only_embedded", Verdict.NOT_APPLICABLE)])

@@ -20,6 +20,7 @@ class Verdict(StrEnum):
     SAME = "same"
     DIFFERENT = "different"
     NOT_APPLICABLE = "not applicable"
+    NOT_RUN = "not run"
     VARIES = "not the same twice"
     STALE = "marked without need"
     UNMARKED = "different, unmarked"
@@ -40,7 +41,7 @@ def compare(embedded: NotebookNode, real: NotebookNode, repeat: Callable[[], Not
     """Judge every code cell of a notebook that ran on the embedded server and on the real one.
 
     repeat  runs it on the embedded server again; called at most once, if a cell must be told from one that never is the same
-    absent  stores of the notebook that were embedded in both runs: a mark may be there for one of these, so none is stale
+    absent  stores of the notebook that had no real server
     """
     again = cache(lambda: code_cells(repeat()))
     pairs = zip(code_cells(embedded), code_cells(real), strict=True)
@@ -55,6 +56,8 @@ def judge(number: int, embedded: NotebookNode, real: NotebookNode, again: Callab
     match mark, found:
         case ("only_embedded" | "varies" | "", Verdict.SAME | Verdict.VARIES) if served(real) - absent:
             verdict, reason = Verdict.NOT_APPLICABLE, reason if mark == "only_embedded" else "asks for an embedded server"
+        case (_, Verdict.SAME | Verdict.VARIES) if served(real):
+            verdict, reason = Verdict.NOT_RUN, f"no real server: {', '.join(sorted(served(real)))}"
         case ("differs", Verdict.DIFFERENT) if raises(real) and not raises(embedded):
             verdict, reason = Verdict.UNMARKED, "marked differs, yet only the real server raises: mend it, or mark it only_embedded"
         case ("differs", Verdict.DIFFERENT):
@@ -62,7 +65,7 @@ def judge(number: int, embedded: NotebookNode, real: NotebookNode, again: Callab
         case ("only_embedded", Verdict.DIFFERENT):
             verdict = Verdict.NOT_APPLICABLE
         case ("differs" | "only_embedded", _):
-            verdict, reason = (Verdict.STALE, f'marked {mark}="{reason}", yet {found}') if not absent else (found, reason)
+            verdict, reason = Verdict.STALE, f'marked {mark}="{reason}", yet {found}'
         case (_, Verdict.DIFFERENT):
             verdict, reason = Verdict.UNMARKED, "mend it, tell it in the chapter, or mark it"
         case _:

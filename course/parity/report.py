@@ -20,11 +20,12 @@ code cell put out was compared. `python -m course parity` did that and wrote thi
 - **same**: equal, but for what no two runs share (addresses and ports, the name of the engine, random ids, today's time).
 - **different**: other outputs, for the reason that the author gives.
 - **not applicable**: needs what a real server does not give; it fails there, or asks for an embedded server in both runs.
+- **not run**: talks to a server that could not be had where this page was made.
 - **not the same twice**: a measured time, a random sample, or a picture of one: two runs on one server differ too. Compared without
   its numbers.
 """
-COUNTED = (Verdict.SAME, Verdict.DIFFERENT, Verdict.NOT_APPLICABLE, Verdict.VARIES)
 WRONG = (Verdict.STALE, Verdict.UNMARKED)
+COUNTED = tuple(verdict for verdict in Verdict if verdict not in WRONG)
 NAME_WIDTH = 60
 
 
@@ -71,7 +72,7 @@ def page(report: Report) -> str:
 
 
 def _counts(report: Report) -> Iterable[str]:
-    shown = [*COUNTED, *(verdict for verdict in WRONG if report.of(verdict))]
+    shown = [verdict for verdict in Verdict if verdict in COUNTED[:3] or report.of(verdict)]
     counts = {notebook: Counter(cell.verdict for cell in cells) for notebook, cells in report.cells.items()}
     rows = [(notebook, ", ".join(sorted(report.stores[notebook] - report.half(notebook))), len(report.cells[notebook]),
              *(count[verdict] for verdict in shown)) for notebook, count in counts.items()]

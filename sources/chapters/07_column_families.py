@@ -1084,7 +1084,7 @@ session.execute(batch)
 # Refused. All those rows belong to many nodes, and the one that got the batch would have to hold and pass on everything. A part of
 # it is accepted, with warnings.
 
-# %% differs="a real server counts other bytes, and the keyspace has another name there"
+# %%
 batch = BatchStatement(BatchType.UNLOGGED)
 for purchase in values[:150]:
     batch.add(insert["purchases_by_user"], purchase)
@@ -1460,8 +1460,7 @@ cluster.shutdown()
 #
 # Every cell of this chapter runs with a real Cassandra 5 as well. `python -m stores cassandra` starts one (it needs Java, and a
 # gigabyte of memory) and prints the address for `CASSANDRA_CONTACT_POINTS`. The rings are embedded in both cases. Of the 117 cells,
-# six put out something else on a real one: it does not tell what it touched (five), and it counts the bytes of a batch its own way
-# (one).
+# five put out something else on a real one, which does not tell what it touched.
 #
 # | | embedded | Cassandra 5 |
 # |---|---|---|
