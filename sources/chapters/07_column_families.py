@@ -43,8 +43,8 @@ server
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile
 from cassandra.policies import DCAwareRoundRobinPolicy, TokenAwarePolicy
 
-def connect(server, policy=None):
-    policy = policy or TokenAwarePolicy(DCAwareRoundRobinPolicy(local_dc="datacenter1"))
+def connect(server):
+    policy = TokenAwarePolicy(DCAwareRoundRobinPolicy(local_dc="datacenter1"))
     profiles = {EXEC_PROFILE_DEFAULT: ExecutionProfile(load_balancing_policy=policy)}
     return Cluster(server.contact_points, port=server.port, protocol_version=5, execution_profiles=profiles)
 
@@ -1183,7 +1183,8 @@ from cassandra.policies import HostFilterPolicy, RoundRobinPolicy
 def beside(node):
     """A session that talks to this node and no other."""
     only = HostFilterPolicy(RoundRobinPolicy(), lambda host: str(host.endpoint) == node.address)
-    return connect(ring, only).connect(ring.keyspace)
+    profiles = {EXEC_PROFILE_DEFAULT: ExecutionProfile(load_balancing_policy=only)}
+    return Cluster([(node.host, node.port)], protocol_version=5, execution_profiles=profiles).connect(ring.keyspace)
 
 programs = {f"node {node.number + 1}": beside(node) for node in ring.nodes}
 
