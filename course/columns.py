@@ -36,7 +36,11 @@ def connect(server, node: int | None = None) -> Iterator[Session]:
     place = server if node is None else server.nodes[node]
     only = HostFilterPolicy(RoundRobinPolicy(), lambda host: (host.address, host.endpoint.port) == (place.host, place.port))
     profile = ExecutionProfile(load_balancing_policy=only, retry_policy=FallthroughRetryPolicy(), request_timeout=20)
-    cluster = Cluster([place.host], port=place.port, protocol_version=5, execution_profiles={EXEC_PROFILE_DEFAULT: profile})
+    # A busy machine may take more than the usual 5 and 2 seconds.
+    patience = {"connect_timeout": 20, "control_connection_timeout": 20}
+    cluster = Cluster(
+        [place.host], port=place.port, protocol_version=5, execution_profiles={EXEC_PROFILE_DEFAULT: profile}, **patience
+    )
     try:
         yield cluster.connect(server.keyspace)
     finally:

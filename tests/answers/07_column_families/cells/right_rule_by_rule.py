@@ -4,7 +4,7 @@ class Cell(NamedTuple):
     expires: float | None = None
 
 
-def write(row, column, value, timestamp, clock, ttl=None):
+def write_cell(row, column, value, timestamp, clock, ttl=None):
     expires = clock() + ttl if ttl is not None else None
     new = dict(row)
     cell = Cell(value, timestamp, expires)
@@ -12,7 +12,7 @@ def write(row, column, value, timestamp, clock, ttl=None):
     return new
 
 
-def merge(a, b):
+def merge_rows(a, b):
     merged = {}
     for column in list(a) + list(b):
         if column in a and column in b:
@@ -34,7 +34,7 @@ def better(a, b):
     return a if a.value >= b.value else b
 
 
-def read(row, clock):
+def read_row(row, clock):
     found = {}
     for column, cell in row.items():
         ended = cell.expires is not None and clock() >= cell.expires

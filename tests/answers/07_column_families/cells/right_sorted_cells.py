@@ -16,11 +16,11 @@ class Cell(NamedTuple):
         return (self.timestamp, -inf if self.expires is None else self.expires, self.value)
 
 
-def write(row, column, value, timestamp, clock, ttl=None):
-    return merge({column: Cell(value, timestamp, ttl and clock() + ttl)}, row)
+def write_cell(row, column, value, timestamp, clock, ttl=None):
+    return merge_rows({column: Cell(value, timestamp, ttl and clock() + ttl)}, row)
 
 
-def merge(*rows):
+def merge_rows(*rows):
     cells = defaultdict(list)
     for row in rows:
         for column, cell in row.items():
@@ -28,6 +28,6 @@ def merge(*rows):
     return {column: sorted(several, key=Cell.order)[-1] for column, several in cells.items()}
 
 
-def read(row, clock):
+def read_row(row, clock):
     end = {column: inf if cell.expires is None else cell.expires for column, cell in row.items()}
     return {column: cell.value for column, cell in row.items() if clock() < end[column] and cell.value is not None}

@@ -1,7 +1,4 @@
 # caught by: in the first second no partition gets more than twice the average
-BUCKETS = 24
-
-
 def create_table(session):
     """Create the table `events_by_day` unless it is there. Returns None."""
     session.execute("""
@@ -21,3 +18,6 @@ def partition_of(event):
 def partitions_of(day):
     """All partitions in which there may be events of `day`, a datetime.date in UTC: a list of tuples as of `partition_of`."""
     return [(day, bucket) for bucket in range(BUCKETS)]
+
+
+BUCKETS = 24

@@ -1,7 +1,4 @@
 # caught by: nothing is lost when the table is created again
-BUCKETS = 16  # 10,000 events make 625 a partition
-
-
 def create_table(session):
     """Create the table `events_by_day` unless it is there. Returns None."""
     session.execute("DROP TABLE IF EXISTS events_by_day")
@@ -22,3 +19,6 @@ def partition_of(event):
 def partitions_of(day):
     """All partitions in which there may be events of `day`, a datetime.date in UTC: a list of tuples as of `partition_of`."""
     return [(day, bucket) for bucket in range(BUCKETS)]
+
+
+BUCKETS = 16    # of a day: 10,000 events make 625 a partition

@@ -14,7 +14,7 @@ def store(table, events):
     puts.send()
 
 
-def newest(table, user_id, start, end, limit=None):
+def newest_of(table, user_id, start, end, limit=None):
     """Takes the newest head of four scans until there is enough."""
     found = []
     if end <= start or limit == 0:

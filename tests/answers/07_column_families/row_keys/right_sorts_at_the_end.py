@@ -8,7 +8,7 @@ def store(table, events):
             batch.put(row_key(event), {b"e:json": event.to_json().encode()})
 
 
-def newest(table, user_id, start, end, limit=None):
+def newest_of(table, user_id, start, end, limit=None):
     rows = {}
     if start < end and limit != 0:
         first, last = (b"#%s#%013d" % (user_id.encode(), 10**13 - shopstream.to_millis(moment) + 1) for moment in (end, start))

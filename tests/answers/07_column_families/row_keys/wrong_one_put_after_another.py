@@ -13,7 +13,7 @@ def store(table, events):
         table.put(row_key(event), {b"e:json": event.to_json().encode()})
 
 
-def newest(table, user_id, start, end, limit=None):
+def newest_of(table, user_id, start, end, limit=None):
     """The user's events with start <= timestamp < end as a list of Event, newest first, at most `limit` (None: all)."""
     if start >= end:
         return []
