@@ -120,7 +120,7 @@ def test_a_mark_that_nothing_needs_is_found(mark):
 
 def test_a_cell_of_a_store_that_was_not_real_has_not_run():
     embedded, real = ran("1", differs="other words"), ran("1", differs="other words")
-    real.cells[1].metadata["served"] = ["hbase"]
+    real.cells[1].metadata["served"] = {"embedded": ["hbase"]}
     cell = verdict(embedded, real, absent=["hbase"])
     assert (cell.verdict, cell.reason) == (Verdict.NOT_RUN, "no real server: hbase")
 
@@ -134,7 +134,7 @@ def test_a_mark_gives_its_reason(mark, expected):
 @pytest.mark.parametrize(("marks", "told"), [({}, "asks for an embedded server"), ({"only_embedded": "stops a node"}, "stops a node")])
 def test_a_cell_that_an_embedded_server_served_in_both_runs_proves_nothing(marks, told):
     embedded, real = ran("a", **marks), ran("a", **marks)
-    real.cells[1].metadata["served"] = ["cassandra"]
+    real.cells[1].metadata["served"] = {"embedded": ["cassandra"]}
     cell = verdict(embedded, real)
     assert (cell.verdict, cell.reason) == (Verdict.NOT_APPLICABLE, told)
     real.cells[1].outputs = []
@@ -204,6 +204,7 @@ def test_a_difference_between_the_servers_is_found_by_running_them(tmp_path, red
     assert [cell.verdict for cell in cells] == [Verdict.SAME, Verdict.SAME, Verdict.UNMARKED, Verdict.VARIES, Verdict.SAME,
                                                 Verdict.NOT_APPLICABLE, Verdict.NOT_APPLICABLE, Verdict.SAME]
     assert "-text/plain: 'embedded'" in cells[2].diff
+    assert [cell.asked for cell in cells] == [True, True, False, False, False, False, False, True]
     assert report.failed
     assert "'embedded'" not in page(report) and "| 3 | `server.kind` | different, unmarked |" in page(report)
     assert report.engines["redis"][1].startswith("Redis ")

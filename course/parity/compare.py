@@ -28,12 +28,14 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class Compared:
-    """One code cell: its place among them from 1, what names it to a reader, the verdict, the reason, a short diff if UNMARKED."""
+    """One code cell: its place among them from 1, what names it to a reader, the verdict, the reason, a short diff if UNMARKED,
+    and whether it asked a real server at all."""
     number: int
     name: str
     verdict: Verdict
     reason: str = ""
     diff: str = ""
+    asked: bool = False
 
 
 def compare(embedded: NotebookNode, real: NotebookNode, repeat: Callable[[], NotebookNode],
@@ -71,7 +73,7 @@ def judge(number: int, embedded: NotebookNode, real: NotebookNode, again: Callab
         case _:
             verdict, reason = found, reason or ("two embedded runs differ too" if found == Verdict.VARIES else "")
     diff = short_diff(embedded, real) if verdict == Verdict.UNMARKED else ""
-    return Compared(number, name_of(embedded), verdict, reason, diff)
+    return Compared(number, name_of(embedded), verdict, reason, diff, bool(served(real, "real")))
 
 
 def difference(embedded: NotebookNode, real: NotebookNode, again: Callable[[], NotebookNode]) -> Verdict:

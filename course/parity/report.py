@@ -17,6 +17,7 @@ INTRODUCTION = """\
 Every chapter and every reference solution, with its visible and hidden checks, ran on the embedded servers and on real ones. What each
 code cell put out was compared. `python -m course parity` did that and wrote this page.
 
+- **asked it**: how many of the cells sent something to a real server. The others compute, draw or define; they are compared as well.
 - **same**: equal, but for what no two runs share (addresses and ports, the name of the engine, random ids, today's time).
 - **different**: other outputs, for the reason that the author gives.
 - **not applicable**: needs what a real server does not give; it fails there, or asks for an embedded server in both runs.
@@ -73,11 +74,13 @@ def page(report: Report) -> str:
 
 def _counts(report: Report) -> Iterable[str]:
     shown = [verdict for verdict in Verdict if verdict in COUNTED[:3] or report.of(verdict)]
-    counts = {notebook: Counter(cell.verdict for cell in cells) for notebook, cells in report.cells.items()}
-    rows = [(notebook, ", ".join(sorted(report.stores[notebook] - report.half(notebook))), len(report.cells[notebook]),
-             *(count[verdict] for verdict in shown)) for notebook, count in counts.items()]
-    total = ("**all**", "", *(sum(row[place] for row in rows) for place in range(2, 3 + len(shown))))
-    yield table(("notebook", "real", "cells", *shown), [*rows, total])
+    rows = []
+    for notebook, cells in report.cells.items():
+        count = Counter(cell.verdict for cell in cells)
+        real = ", ".join(sorted(report.stores[notebook] - report.half(notebook)))
+        rows.append((notebook, real, len(cells), sum(cell.asked for cell in cells), *(count[verdict] for verdict in shown)))
+    totals = [sum(column) for column in list(zip(*rows, strict=True))[2:]]
+    yield table(("notebook", "real", "cells", "asked it", *shown), [*rows, ("**all**", "", *totals)])
     yield from (f"{notebook}: {name} was embedded in both runs ({report.missing.get(name, 'not asked for')}).\n"
                 for notebook in report.cells for name in sorted(report.half(notebook)))
     if alone := [notebook for notebook, used in report.stores.items() if not used]:

@@ -48,7 +48,7 @@ def execute(path: Path, addresses: Mapping[str, str]) -> NotebookNode:
     """Run a notebook from top to bottom in a kernel of its own, errors and all, and return it with its outputs.
 
     addresses  the variables that name real servers, {"REDIS_URL": "redis://…"}; every other store is embedded.
-    Each cell's metadata then say, under `served`, which stores' embedded servers it used (see `served`).
+    Each cell's metadata then say which servers it used (see `served`).
     Raises nbclient's CellTimeoutError for a cell that takes longer than CELL_TIMEOUT, DeadKernelError when the kernel dies.
     """
     notebook = nbformat.read(path, as_version=4)
@@ -62,10 +62,10 @@ def execute(path: Path, addresses: Mapping[str, str]) -> NotebookNode:
         client.execute(env=environment(addresses) | AS_GRADED | own)
         served_in = dict(map(json.loads, notes.read_text(encoding="utf-8").splitlines())) if notes.exists() else {}
     for cell in code_cells(notebook):
-        cell.metadata["served"] = served_in.get(cell.execution_count, [])
+        cell.metadata["served"] = served_in.get(cell.execution_count, {})
     return notebook
 
 
-def served(cell: NotebookNode) -> set[str]:
-    """The stores whose embedded servers a cell of `execute` used."""
-    return set(cell.metadata.get("served", ()))
+def served(cell: NotebookNode, kind: str = "embedded") -> set[str]:
+    """The stores whose servers of this kind ("embedded" or "real") a cell of `execute` used."""
+    return set(cell.metadata.get("served", {}).get(kind, ()))
