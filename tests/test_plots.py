@@ -14,6 +14,7 @@ from matplotlib.colors import to_hex
 from matplotlib.transforms import Bbox
 
 from course import plots, shopstream
+from course.simulate.index_scan import Collection
 from course.simulate.lsm import Leveled, LSMTree
 
 CROWD = [(f"reader-{n}", "GET page:p7") for n in range(1, 21)] + [
@@ -31,6 +32,18 @@ def tree(*steps: str, keys: int = 0, **options) -> LSMTree:
         made.put(key, value) if sign == "=" else made.delete(key) if sign else getattr(made, step)()
     for n in range(keys):
         made.put(f"user{n * 7 % 40}", n)
+    return made
+
+
+def scan(size: int, writes: dict):
+    """A scan of orders by their total, to its end; writes = {step: (id, new total)}."""
+    orders = Collection(
+        [{"_id": chr(96 + n), "total": 10 * n} for n in range(1, size + 1)],
+        ["total"],
+        lambda orders, step: orders.update(writes[step][0], total=writes[step][1]) if step in writes else None,
+    )
+    made = orders.find(index="total")
+    list(made)
     return made
 
 
@@ -62,6 +75,9 @@ EXAMPLES = {
     "sorted_runs": lambda: plots.sorted_runs({"before": tree(*STEPS), "after": tree(*STEPS, "compact")}),
     "sorted_runs large": lambda: plots.sorted_runs(tree(keys=300, compaction=Leveled(run_limit=5, fanout=3))),
     "sorted_runs empty": lambda: plots.sorted_runs(tree()),
+    "index_scan": lambda: plots.index_scan(scan(5, {3: ("d", 5)})),
+    "index_scan large": lambda: plots.index_scan(scan(12, {3: ("l", 5), 5: ("a", 95), 8: ("b", 500)})),
+    "index_scan empty": lambda: plots.index_scan(scan(0, {})),
     "read_amplification": lambda: plots.read_amplification([1, 4, 9], {"a present key": [1, 2, 5.1], "an absent key": [0, 0.1, 0.2]}),
     "amplification": lambda: plots.amplification({"size-tiered": (4.0, 3.2, 2.0), "leveled": (1.5, 9.7, 1.1), "none": (40, 1, 9)}),
     "partition_heat": lambda: plots.partition_heat({"a day": DAY_KEY, "a bucket": BUCKET_KEY}),
@@ -255,6 +271,27 @@ def test_amplification_has_a_panel_for_each_cost():
     figure = plots.amplification({"size-tiered": (4.0, 3.2, 2.0), "leveled": (1.5, 9.7, 1.1)})
     assert [[bar.get_width() for bar in axes.patches] for axes in figure.axes] == [[4.0, 1.5], [3.2, 9.7], [2.0, 1.1]]
     assert figure.get_suptitle() == "leveled reads least, size-tiered rewrites least"
+
+
+@pytest.mark.parametrize(
+    ("size", "writes", "title", "rows"),
+    [
+        (3, {}, "3 of 3 documents returned, each once", ["abc", "abc", "abc", "abc", "abc"]),
+        (3, {2: ("c", 5)}, "2 documents returned: c is missed", ["abc", "abc", "cab", "cab"]),
+        (3, {2: ("a", 25)}, "4 documents returned: a twice", ["abc", "abc", "bac", "bac", "bac", "bac"]),
+    ],
+)  # fmt: skip
+def test_index_scan_draws_the_index_at_each_step(size, writes, title, rows):
+    made = scan(size, writes)
+    (axes,) = plots.index_scan(made).axes
+    assert axes.get_title(loc="left") == title
+    drawn = ["" for _ in made.frames]
+    for text in sorted(axes.texts, key=lambda text: text.get_position()[0]):
+        drawn[round(text.get_position()[1])] += text.get_text()[0]
+    assert drawn == rows
+    now = [text.get_text()[0] for text, cell in zip(axes.texts, axes.patches, strict=True)
+           if to_hex(cell.get_facecolor()).upper() == plots.BLUE]  # fmt: skip
+    assert now == list(dict.fromkeys(made.returned))  # the second time it is red
 
 
 # -- caches -----------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from matplotlib.dates import DateFormatter
 from matplotlib.ticker import FuncFormatter, PercentFormatter
 
 from .columns import partition_heat, partition_sizes, replicas, token_ring
+from .index_scan import index_scan
 from .lsm import amplification, read_amplification, sorted_runs
 from .network import by_depth, graph
 from .style import (
@@ -43,8 +44,8 @@ from .style import (
 __all__ = [
     "BLUE", "COLOURS", "GREEN", "GREY", "INK", "ORANGE", "PALE", "PINK", "POLICIES", "RED", "SKY", "STYLE", "YELLOW", "Picture",
     "amplification", "bars", "bucket_occupancy", "by_depth", "command_order", "count_on", "graph", "herd", "hit_ratio",
-    "keys_in_memory", "log_size", "month", "new_picture", "partition_heat", "partition_sizes", "read_amplification", "replicas",
-    "round_trips", "schedule", "sorted_runs", "styled", "token_ring", "whole",
+    "index_scan", "keys_in_memory", "log_size", "month", "new_picture", "partition_heat", "partition_sizes", "read_amplification",
+    "replicas", "round_trips", "schedule", "sorted_runs", "styled", "token_ring", "whole",
 ]  # fmt: skip
 
 # -- the shop ---------------------------------------------------------------------------------

@@ -1,8 +1,10 @@
 """Pictures of a log-structured merge tree: where each version of each key lies, and what a read costs.
 
-tree = LSMTree(memtable_limit=4)
-plots.sorted_runs(tree)
-plots.sorted_runs({"before": before, "after": tree.layout()})      # before = tree.layout(), some steps ago
+    tree = LSMTree(memtable_limit=4)
+    plots.sorted_runs(tree)
+    plots.sorted_runs({"before": before, "after": tree.layout()})      # before = tree.layout(), some steps ago
+
+The tree is one of course.simulate.lsm.
 """
 
 from collections.abc import Mapping, Sequence

@@ -6,18 +6,20 @@ its selector has a condition on each field; the entries in the range of its firs
 
 import base64
 import json
+import operator
 from hashlib import sha1
 from typing import NamedTuple
 
-from stores.couchdb.collate import key
+from stores.couchdb.collate import Id, key
 from stores.couchdb.errors import CouchError
-from stores.couchdb.mango import MISSING, matches, normal, value_of
+from stores.couchdb.mango import MISSING, as_id, matches, normal, value_of
 
 NO_INDEX = "No matching index found, create an index to optimize query time."
 MANY_EXAMINED = (
     "The number of documents examined is high in proportion to the number of results returned. "
     "Consider adding a more specific index to improve this."
 )
+COMPARE = {"$eq": operator.eq, "$lt": operator.lt, "$lte": operator.le, "$gt": operator.gt, "$gte": operator.ge}
 RATIO = 10  # documents examined for one result, from which on that is said
 
 
@@ -117,6 +119,7 @@ def entries(database, index):
         for doc_id, revision in database.live().items():
             doc = {"_id": doc_id, "_rev": revision.name, **revision.body}
             values = [value_of(doc, field) for field in index.fields]
+            values = [Id(value) if field == "_id" else value for field, value in zip(index.fields, values, strict=True)]
             if MISSING not in values and (index is ALL_DOCS or not doc_id.startswith("_design/")) and matches(partial, doc):
                 kept.append((tuple(map(key, values)), values, doc_id))
         if index is not ALL_DOCS:  # the ids are in order, by their bytes
@@ -135,7 +138,7 @@ class Plan(NamedTuple):
     bounds: list  # of (operator, argument) lists, one for each field that narrows the range
     backwards: bool
     selector: list  # normal form
-    warning: str
+    warnings: list
 
 
 def plan(database, query):
@@ -149,16 +152,21 @@ def plan(database, query):
     usable = [each for each in indexes(database) if _usable(each, selector, sort, wanted)]
     if wanted is not None:
         named = [each for each in usable if _is(each, wanted)]
-        usable = named or [each for each in usable if not each.partial]
-        if not named:
-            told = ", ".join(wanted)
-            warning = f"{told} was not used because it does not contain a valid index for this query."
+        usable, warning = named or usable, "" if named else _not_used(*wanted)
     if not usable:
         raise CouchError(400, "no_usable_index", "No index exists for this sort, try indexing by the sort fields.")
-    index = max(usable, key=lambda each: (len(_bounds(each, selector)), each is not ALL_DOCS, -len(each.fields), each.name))
-    if index is ALL_DOCS and not _bounds(index, selector):
-        warning = "\n".join(filter(None, (warning, NO_INDEX)))
-    return Plan(index, _bounds(index, selector), backwards, selector, warning)
+    # Any index before that of all documents, then the longest prefix, the fewest fields, the first name.
+    index = min(
+        usable, key=lambda each: (each is ALL_DOCS, -len(_bounds(each, selector)), len(each.fields), each.ddoc or "", each.name)
+    )
+    warnings = [*filter(None, [warning]), *([NO_INDEX] if index is ALL_DOCS else [])]
+    return Plan(index, _bounds(index, selector), backwards, selector, warnings)
+
+
+def _not_used(ddoc, name=None):
+    if name is None:
+        return f"_design/{ddoc} was not used because it does not contain a valid index for this query."
+    return f"_design/{ddoc}, {name} was not used because it is not a valid index for this query."
 
 
 def _wanted(use_index):
@@ -176,20 +184,34 @@ def _usable(index, selector, sort, wanted):
     """Every field needs a condition, so that no document that matches is missing; and it must sort as is wanted."""
     if index.partial and (wanted is None or not _is(index, wanted)):
         return False
-    constant = {field for field, operator, _ in _plain(selector) if operator == "$eq"}
+    constant = {field for field, sign, _ in _plain(selector) if sign == "$eq"}
     rest = [field for field in index.fields if field not in constant]
     if sort and index.fields[: len(sort)] != sort and tuple(rest[: len(sort)]) != sort:
         return False
-    conditions = {field for field, operator, argument in _plain(selector) if (operator, argument) != ("$exists", False)}
-    return index is ALL_DOCS or all(field in conditions or field in sort for field in index.fields)
+    return index is ALL_DOCS or (bool(selector) and set(index.fields) <= _required(selector) | {*sort, "_id", "_rev"})
+
+
+def _required(selector):
+    """The fields that every document has which matches."""
+    required = set()
+    for field, sign, argument in selector:
+        if sign == "$or" and field is None:
+            required |= set.intersection(*(_required([part]) for part in argument)) if argument else set()
+        elif sign == "$and" and field is None:
+            required |= _required(argument)
+        elif field is None:  # $not
+            required.add(argument[0])
+        elif (sign, argument) != ("$exists", False):
+            required.add(field)
+    return required
 
 
 def _plain(selector):
     """The conditions that must all hold: those of $and are theirs too."""
-    for field, operator, argument in selector:
+    for field, sign, argument in selector:
         if field is not None:
-            yield field, operator, argument
-        elif operator == "$and":
+            yield field, sign, argument
+        elif sign == "$and":
             yield from _plain(argument)
 
 
@@ -197,31 +219,23 @@ def _bounds(index, selector):
     """For each first field of the index the conditions that make a range of entries: equalities, then one range."""
     bounds = []
     for field in index.fields:
-        here = [(operator, argument) for name, operator, argument in _plain(selector) if name == field]
-        narrowing = [each for each in here if each[0] in ("$eq", "$lt", "$lte", "$gt", "$gte")]
+        here = [(sign, argument) for name, sign, argument in _plain(selector) if name == field]
+        narrowing = [each for each in here if each[0] in COMPARE]
+        if field == "_id":
+            narrowing = [(sign, as_id(argument)) for sign, argument in narrowing]
         if not narrowing:
             break
         bounds.append(narrowing)
-        if not any(operator == "$eq" for operator, _ in narrowing):
+        if not any(sign == "$eq" for sign, _ in narrowing):
             break
     return bounds
 
 
 def in_range(plan, entry):
     """Whether an entry of the index lies in the range that is read."""
-    checks = zip(plan.bounds, entry[0], strict=False)
-    return all(_within(value, *bound) for bounds, value in checks for bound in bounds)
-
-
-def _within(value, operator, argument):
-    other = key(argument)
-    return {
-        "$eq": value == other,
-        "$lt": value < other,
-        "$lte": value <= other,
-        "$gt": value > other,
-        "$gte": value >= other,
-    }[operator]
+    return all(
+        COMPARE[sign](value, key(other)) for bounds, value in zip(plan.bounds, entry[0], strict=False) for sign, other in bounds
+    )
 
 
 def bookmark_of(entry):
@@ -230,11 +244,11 @@ def bookmark_of(entry):
 
 
 def read_bookmark(told):
-    """Return the (sort key, id) that a bookmark stands for, or None for the start. Raises CouchError."""
+    """Return the (values of the fields, id) that a bookmark stands for, or None for the start. Raises CouchError."""
     if not told or told == "nil":
         return None
     try:
         values, doc_id = json.loads(base64.urlsafe_b64decode(told + "=" * (-len(told) % 4)))
-        return tuple(map(key, values)), doc_id
+        return list(values), str(doc_id)
     except (ValueError, TypeError):
         raise CouchError(400, "invalid_bookmark", f"Invalid bookmark value: {json.dumps(told)}") from None

@@ -7,7 +7,7 @@ the operators. As in CouchDB, a condition on a field that a document lacks does 
 
 import re
 
-from stores.couchdb.collate import key
+from stores.couchdb.collate import Id, key
 from stores.couchdb.errors import CouchError
 
 NEGATED = {"$eq": "$ne", "$lt": "$gte", "$lte": "$gt", "$in": "$nin", "$or": "$and"}
@@ -27,7 +27,7 @@ def normal(selector):
     """Return a selector in its normal form: [(field, operator, argument), …] of which all must hold; a field of None
     stands for the operators $and, $or, $not on conditions. Raises CouchError."""
     if not isinstance(selector, dict):
-        raise CouchError(400, "bad_arg", "Bad argument for selector: expected an object")
+        raise CouchError(400, "invalid_selector_json", f"Selector must be a JSON object, not: {selector!r}")
     return _conditions(selector, "")
 
 
@@ -54,6 +54,8 @@ def _condition(field, operator, argument):
             return (None, "$and", [_negated(part) for part in parts])
         return (None, operator, parts)
     if operator == "$not":
+        if not isinstance(argument, dict):
+            raise _bad(operator, argument)
         inner = _conditions(_object(argument, operator, field), field)
         return _negated((None, "$and", inner))
     if operator not in OPERATORS:
@@ -102,6 +104,8 @@ def _holds(condition, doc):
     value = value_of(doc, field)
     if operator == "$exists":
         return (value is not MISSING) == argument
+    if field == "_id":
+        value, argument = Id(value), as_id(argument)
     return value is not MISSING and OPERATORS[operator][1](value, argument)
 
 
@@ -117,6 +121,11 @@ def value_of(doc, field):
         else:
             return MISSING
     return doc
+
+
+def as_id(argument):
+    """What `_id` is compared with."""
+    return Id(argument) if isinstance(argument, str) else argument
 
 
 def parts(field):
@@ -163,7 +172,7 @@ def _in(value, wanted):
 
 
 def _all(value, wanted):
-    if not isinstance(value, list) or not wanted:
+    if not isinstance(value, list):
         return False
     keys = {key(each) for each in value}
     return all(key(each) in keys for each in wanted) or (len(wanted) == 1 and _equals(wanted[0], value))
@@ -199,7 +208,7 @@ OPERATORS = {
     "$in": (_a(list), _in),
     "$nin": (_a(list), lambda value, argument: not _in(value, argument)),
     "$exists": (_a(bool), None),  # see _holds
-    "$type": (lambda argument: argument in TYPES, lambda value, argument: TYPES[argument](value)),
+    "$type": (_a(str), lambda value, argument: argument in TYPES and TYPES[argument](value)),
     "$size": (lambda argument: type(argument) is int, lambda value, argument: isinstance(value, list) and len(value) == argument),
     "$mod": (_two_numbers, _mod),
     "$regex": (_is_pattern, lambda value, argument: isinstance(value, str) and re.search(argument, value) is not None),

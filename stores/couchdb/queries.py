@@ -2,7 +2,7 @@
 
 import time
 
-from stores.couchdb import indexes
+from stores.couchdb import collate, indexes
 from stores.couchdb.database import told
 from stores.couchdb.errors import CouchError, bad_request, not_here
 from stores.couchdb.http import Answer
@@ -147,7 +147,7 @@ def find(database, request, operation):
     limit, skip = _whole(query, "limit", LIMIT), _whole(query, "skip", 0)
     fields = query.get("fields") or []
     if not isinstance(fields, list):
-        raise CouchError(400, "invalid_fields_json", "Fields must be an array of strings")
+        raise CouchError(400, "invalid_fields", "Fields must be an array of strings")
     began = time.perf_counter()
     plan = indexes.plan(database, query)
     after = indexes.read_bookmark(query.get("bookmark"))
@@ -170,9 +170,9 @@ def find(database, request, operation):
     operation.examined += examined
     operation.returned += len(docs)
     answer = {"docs": docs, "bookmark": indexes.bookmark_of(last) if last else query.get("bookmark") or "nil"}
-    warnings = [plan.warning, indexes.MANY_EXAMINED if docs and examined >= indexes.RATIO * len(docs) and not plan.warning else ""]
-    if any(warnings):
-        answer["warning"] = "\n".join(filter(None, warnings))
+    warnings = [*plan.warnings, *([indexes.MANY_EXAMINED] if examined > indexes.RATIO * max(len(docs), 1) else [])]
+    if warnings:
+        answer["warning"] = "\n".join(warnings)
     if query.get("execution_stats"):
         answer["execution_stats"] = _stats(examined, len(docs), began)
     return Answer(answer)
@@ -182,6 +182,10 @@ def _entries(database, plan, after):
     entries = [entry for entry in indexes.entries(database, plan.index) if indexes.in_range(plan, entry)]
     if plan.backwards:
         entries.reverse()
+    if after is not None:
+        values, doc_id = after
+        ids = [collate.Id(value) if field == "_id" else value for field, value in zip(plan.index.fields, values, strict=False)]
+        after = tuple(map(collate.key, ids)), doc_id
     for entry in entries:
         place = entry[0], entry[2]
         if after is None or (place < after if plan.backwards else place > after):
@@ -201,7 +205,7 @@ def _stats(examined, returned, began):
 def _whole(query, name, default):
     told = query.get(name, default)
     if type(told) is not int or told < 0:
-        raise CouchError(400, f"invalid_{name}", f"Invalid {name}: expected a whole number, found {told!r}")
+        raise CouchError(400, "invalid_non_neg_integer", f"{told!r} is not an integer greater than or equal to zero")
     return told
 
 

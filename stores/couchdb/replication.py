@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlsplit
 
 from stores.couchdb.database import told
 from stores.couchdb.digest import split
-from stores.couchdb.errors import CouchError, bad_request, not_found
+from stores.couchdb.errors import CouchError, bad_request
 from stores.couchdb.http import Answer
 from stores.couchdb.mango import matches, normal
 
@@ -50,12 +50,12 @@ def replicate(engine, request, operation):
         raise CouchError(501, "not_implemented", "the embedded CouchDB replicates once: leave out continuous, and repeat the request")
     source_name, target_name = (_name(engine, job, end) for end in ("source", "target"))
     if source_name not in engine.databases:
-        raise not_found(f"could not open {_url(job['source'])}")
+        raise CouchError(404, "db_not_found", f"could not open {_url(job['source'])}")
     if target_name not in engine.databases:
         if not job.get("create_target"):
-            raise not_found(f"could not open {_url(job['target'])}")
+            raise CouchError(404, "db_not_found", f"could not open {_url(job['target'])}")
         engine.create(target_name)
-    return Answer(_copy(engine.databases[source_name], engine.databases[target_name], job, operation))
+    return Answer(copy(engine.databases[source_name], engine.databases[target_name], job, operation))
 
 
 def _url(end):
@@ -76,7 +76,7 @@ def _name(engine, job, end):
     return unquote(parts.path.strip("/"))
 
 
-def _copy(source, target, job, operation):
+def copy(source, target, job, operation=None):
     wanted = _filter(job)
     checkpoint = md5(
         repr((source.uuid, target.uuid, job.get("doc_ids"), job.get("selector"))).encode(), usedforsecurity=False
@@ -93,7 +93,8 @@ def _copy(source, target, job, operation):
                 found += 1
                 target.write_replicated(doc_id, told(doc_id, tree, leaf, revs=True, attachments=True))
                 written += 1
-    operation.returned += written
+    if operation is not None:
+        operation.returned += written
     session = secrets.token_hex(16)
     answer = {"ok": True, "session_id": session, "source_last_seq": source.told_seq(source.seq), "replication_id_version": 4}
     if since == source.seq:
