@@ -69,8 +69,8 @@ def _check_api(call):
     elif call.flag("apiStrict") and not call.spec.api:
         raise MongoError(
             "APIStrictError",
-            f"Provided apiStrict:true, but the command {call.spec.name} is not in API Version 1. Information on supported commands and "
-            "migrations in API Version 1 can be found at https://dochub.mongodb.org/core/manual-versioned-api",
+            f"Provided apiStrict:true, but the command {call.spec.name} is not in API Version 1. Information on supported commands "
+            "and migrations in API Version 1 can be found at https://dochub.mongodb.org/core/manual-versioned-api",
         )
 
 

@@ -2,8 +2,8 @@
 
 MongoDB has it where enableTestCommands is set; here with EmbeddedMongoDB(test_commands=True). Lessons use server.faults.
 failCommand fails whole commands, onPrimaryTransactionalWrite single statements of retryable writes: after they are done or, with
-failBeforeCommitExceptionCode, before; failGetMoreAfterCursorCheckout a getMore whose cursor was found. Sources: the MongoDB wiki's page "The failCommand Fail Point", the driver specification
-"Retryable Writes Tests".
+failBeforeCommitExceptionCode, before; failGetMoreAfterCursorCheckout a getMore whose cursor was found. Sources: the MongoDB wiki's
+page "The failCommand Fail Point", the driver specification "Retryable Writes Tests".
 """
 
 import asyncio
@@ -12,13 +12,12 @@ from stores.mongodb.commands.call import whole
 from stores.mongodb.commands.registry import command
 from stores.mongodb.errors import MongoError
 
-
 WRITE = "onPrimaryTransactionalWrite"
 GET_MORE = "failGetMoreAfterCursorCheckout"
 NAMES = ("failCommand", WRITE, GET_MORE)
 
 
-class ConnectionGone(Exception):  # noqa: N818  (nothing is wrong: a fail point wants it so)
+class ConnectionGone(Exception):
     """The connection is to be closed without a reply."""
 
 

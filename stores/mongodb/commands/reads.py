@@ -91,7 +91,7 @@ def count(call):
     return {"n": call.collection.count(call.get("query", {}), call.count("skip", 0), limit, share(call))}
 
 
-@command("distinct", fields={**SHARED, "key": "string", "query": "object"}, in_transaction=True, api=True)
+@command("distinct", fields={**SHARED, "key": "string", "query": "object"}, in_transaction=True)
 def distinct(call):
     """Return the values that a field has."""
     if "key" not in call.body:
