@@ -112,7 +112,8 @@ def test_an_index_never_changes_what_is_found(docs, specs, filter):
     scan = found(made, filter, operation=Operation(hint={"$natural": 1}))
     planned = Operation()
     assert sorted(each["_id"] for each in found(made, filter, operation=planned)) == sorted(each["_id"] for each in scan)
-    assert planned.stats.documents_examined <= made.count({})
+    if "$or" not in filter:  # whose branches may each look at the same document, as in MongoDB
+        assert planned.stats.documents_examined <= made.count({})
     for name in [index["name"] for index in made.list_indexes() if "sparse" not in index and "partialFilterExpression" not in index]:
         hinted = found(made, filter, operation=Operation(hint=name))
         assert [each["_id"] for each in scan] == sorted(each["_id"] for each in hinted), name
@@ -267,6 +268,8 @@ def test_pipelines_push_their_beginning_down(shop):
     told = shop.explain("aggregate", {"pipeline": [{"$match": {"a": 3}}, {"$group": {"_id": "$name"}}]}, "executionStats")
     assert [next(iter(stage)) for stage in told["stages"]] == ["$cursor", "$group"]
     assert told["stages"][0]["nReturned"] == 80
+    told = executed(shop, "aggregate", pipeline=[{"$match": {"a": 3}}, {"$group": {"_id": "$b", "n": {"$sum": "$a"}}}])
+    assert stages_of(told["queryPlanner"]["winningPlan"]) == ["PROJECTION_COVERED", "IXSCAN"]
 
 
 def test_bounds_are_printed_as_mongodb_prints_them(shop):
@@ -307,7 +310,8 @@ def test_min_and_max_bound_an_index(shop):
 
 def test_all_plans_tell_how_they_did(shop):
     shop.create_indexes([{"key": {"b": 1}, "name": "b_1"}])
-    told = executed(shop, verbosity="allPlansExecution", filter={"a": 3, "b": 8})
+    told = executed(shop, verbosity="allPlansExecution", filter={"a": 3, "b": {"$gt": 5}})
+    assert told["queryPlanner"]["winningPlan"]["inputStage"]["indexName"] == "a_1_b_1"
     assert len(told["queryPlanner"]["rejectedPlans"]) == 1
     plans = told["executionStats"]["allPlansExecution"]
     assert len(plans) == 2 and plans[0]["score"] > plans[1]["score"] > 1

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from stores.mongodb.indexes.keystring import DATE, encode, invert
+from stores.mongodb.indexes.keystring import DATE, LAST, encode, invert
 from stores.mongodb.operation import Blocked, Operation
 from stores.mongodb.writer import Writer
 
@@ -30,7 +30,7 @@ class Expiry:
         except OverflowError:  # before the year 1: nothing is that old
             return
         if tree.directions[0] < 0:
-            low, high = (invert(high[0]),), (invert(DATE),)
+            low, high = (invert(high[0]),), (invert(DATE) + LAST * 9,)
         records = dict.fromkeys(entry[-1] for entry in tree.entries.irange(low, tree.above(high)))
         if not records:
             return

@@ -18,28 +18,39 @@ def leaves(document, parts, start=0):
 
     A path that ends at a value that is no document yields MISSING; one that ends in an array without documents, nothing.
     """
-    for value, _ in _walk(document, parts, start, None):
+    for value, _, _ in walk(document, parts, start):
         yield value
 
 
-def _walk(value, parts, start, position):
-    """Yield (value, index in the outermost array passed or None)."""
+def walk(value, parts, start=0, position=None):
+    """Yield (value, position, opened) for each end of a query's path.
+
+    `position` is the index in the outermost array passed, None without one. `opened` is False for an element that the
+    path names by its number at its end: if that is an array, its own elements are not tried.
+    """
     if isinstance(value, DBRef):
         value = value.as_doc()
     if start == len(parts):
-        yield value, position
-        return
-    if isinstance(value, dict):
-        yield from _walk(value.get(parts[start], MISSING), parts, start + 1, position)
+        yield value, position, True
+    elif isinstance(value, dict):
+        yield from walk(value.get(parts[start], MISSING), parts, start + 1, position)
     elif isinstance(value, list):
-        name = parts[start]
-        if is_index(name) and int(name) < len(value):
-            yield from _walk(value[int(name)], parts, start + 1, position)
-        for index, inner in enumerate(value):
-            if isinstance(inner, (dict, DBRef)):
-                yield from _walk(inner, parts, start, index if position is None else position)
+        yield from _walk_array(value, parts, start, position)
     else:
-        yield MISSING, position
+        yield MISSING, position, True
+
+
+def _walk_array(array, parts, start, position):
+    number = int(parts[start]) if is_index(parts[start]) else None
+    for index, inner in enumerate(array):
+        here = index if position is None else position
+        if isinstance(inner, (dict, DBRef)):
+            yield from walk(inner, parts, start, here)
+        if index == number:
+            if start + 1 == len(parts):
+                yield inner, here, False
+            elif isinstance(inner, (dict, list, DBRef)):
+                yield from walk(inner, parts, start + 1, here)
 
 
 def elements(document, parts):
@@ -47,8 +58,8 @@ def elements(document, parts):
 
     `position` is the index in the outermost array that the path went through: what `$` stands for in an update.
     """
-    for value, position in _walk(document, parts, 0, None):
-        if isinstance(value, list):
+    for value, position, opened in walk(document, parts):
+        if opened and isinstance(value, list):
             for index, inner in enumerate(value):
                 yield inner, index if position is None else position
         yield value, position

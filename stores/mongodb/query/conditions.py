@@ -7,7 +7,7 @@ import math
 
 from ..errors import MongoError
 from ..ordering import MISSING, NUMBER, TYPE_CODES, sort_key, type_name
-from ..paths import _walk, elements
+from ..paths import elements, walk
 from ..regex import is_regex, of_value
 from ..values import integral, is_number, rank, show, to_double
 
@@ -25,7 +25,9 @@ class Condition:
 
     def values(self, document, parts):
         """Yield (value, position) for what the condition is tried on."""
-        return _walk(document, parts, 0, None) if self.whole else elements(document, parts)
+        if self.whole:
+            return ((value, position) for value, position, _ in walk(document, parts))
+        return elements(document, parts)
 
     def holds(self, value):
         """Return whether the condition holds for a single value, as $elemMatch asks."""

@@ -153,18 +153,12 @@ def bucket_auto(operand, context):
 
 def _split(rows, count, rounder):
     """Yield (min, max, rows) of each bucket: nearly equal in number, equal values together, bounds rounded if asked."""
-    size, at, buckets = len(rows) / count, 0, []
-    target = 0.0
-    while at < len(rows) and len(buckets) < count:
-        target += size
-        end = len(rows) if len(buckets) == count - 1 else max(at + 1, round_half_away(target) if size >= 1 else at + 1)
-        if (rounder and end < len(rows)) or (rounder and end <= len(rows)):
-            bound = rounder.up(rows[end - 1][1])
-            while end < len(rows) and rows[end][0] < sort_key(bound):
-                end += 1
-        else:
-            while end < len(rows) and rows[end][0] == rows[end - 1][0]:
-                end += 1
+    size, at, buckets = max(1, round_half_up(len(rows) / count)), 0, []
+    while at < len(rows):
+        end = len(rows) if len(buckets) == count - 1 else min(at + size, len(rows))
+        bound = sort_key(rounder.up(rows[end - 1][1])) if rounder else None
+        while end < len(rows) and (rows[end][0] < bound if rounder else rows[end][0] == rows[end - 1][0]):
+            end += 1
         buckets.append(rows[at:end])
         at = end
     for number, members in enumerate(buckets):
@@ -175,7 +169,7 @@ def _split(rows, count, rounder):
         yield low, high, members
 
 
-def round_half_away(number):
+def round_half_up(number):
     """Return the nearest whole number, a half going up."""
     return math.floor(number + 0.5)
 
