@@ -124,8 +124,8 @@ class ChangeStream(Cursor):
                 raise MongoError(
                     "ChangeStreamFatalError",
                     "Encountered an event whose _id field, which contains the resume token, was modified by the pipeline. Modifying "
-                    "the _id field of an event makes it impossible to resume the stream from that point. Only transformations that retain "
-                    f"the unmodified _id field are allowed. Expected: {event['_id']} but found: {shown.get('_id')}",
+                    "the _id field of an event makes it impossible to resume the stream from that point. Only transformations that "
+                    f"retain the unmodified _id field are allowed. Expected: {event['_id']} but found: {shown.get('_id')}",
                     labels=[NON_RESUMABLE],
                 )
             yield shown

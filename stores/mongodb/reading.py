@@ -125,7 +125,7 @@ def different(documents, path, fold):
 def tail(collection, position):
     """Return (documents, position) behind a position in a capped collection."""
     store = collection.store()
-    if position is not None and position < store.oldest_kept:
+    if position is not None and position <= store.oldest_kept:
         raise MongoError("CappedPositionLost", "CollectionScan died due to position in capped collection being deleted. Last seen record id: RecordId(%d)" % position)
     records = [record for record in store.documents_by_record if position is None or record > position]
     return [store.documents_by_record[record] for record in records], records[-1] if records else position

@@ -199,8 +199,9 @@ def replica_set_config(call):
 
 @command("currentOp", fields={"$all": "any", "$ownOps": "any"}, admin=True)
 def current_op(call):
-    """Return what is being done: one command at a time, this one."""
-    return {"inprog": [{"type": "op", "ns": "admin.$cmd", "command": {"currentOp": 1}, "connectionId": call.connection.number}]}
+    """Return the connections: of their commands one at a time is executed, now this one."""
+    mine = call.connection.number
+    return {"inprog": [{**each, "active": each["connectionId"] == mine} for each in call.node.current_op()]}
 
 
 @command("dbHash", "dbhash", fields={"collections": "array"})

@@ -152,7 +152,7 @@ def _check_read_concern(call):
             "readConcern afterClusterTime value must not be greater than the current clusterTime. "
             f"Requested clusterTime: {after!r}; current clusterTime: {call.node.oplog.last!r}",
         )
-    if level == "snapshot" and call.transaction is None:
+    if level == "snapshot" and call.transaction is None and call.spec.name != "getMore":
         _enter_snapshot(call, concern.get("atClusterTime"))
 
 

@@ -4,9 +4,9 @@ from stores.mongodb.commands.registry import command
 from stores.mongodb.errors import MongoError, not_embedded
 
 USERS = (
-    *("createUser", "dropAllUsersFromDatabase", "dropUser", "grantRolesToUser", "revokeRolesFromUser", "updateUser", "usersInfo"),
+    *("createUser", "dropAllUsersFromDatabase", "dropUser", "grantRolesToUser", "revokeRolesFromUser", "updateUser"),
     *("createRole", "dropRole", "dropAllRolesFromDatabase", "grantPrivilegesToRole", "grantRolesToRole", "invalidateUserCache"),
-    *("revokePrivilegesFromRole", "revokeRolesFromRole", "rolesInfo", "updateRole"),
+    *("revokePrivilegesFromRole", "revokeRolesFromRole", "updateRole"),
 )
 REPLICATION = (
     *("replSetAbortPrimaryCatchUp", "replSetFreeze", "replSetInitiate", "replSetMaintenance", "replSetReconfig"),
