@@ -75,7 +75,8 @@ async def before(call, connection):
     """Let failCommand act on a command: raise its error, raise ConnectionGone, or wait."""
     if call.get("maxTimeMS") and call.node.fail_points[TIME_OUT].hits() is not None:
         raise MongoError("MaxTimeMSExpired", "operation exceeded time limit")
-    data = call.fail = call.node.fail_points["failCommand"].hits(next(iter(call.request.body)), connection.name)
+    client = connection.name or call.get("client", {}).get("application", {}).get("name")  # a first hello says it itself
+    data = call.fail = call.node.fail_points["failCommand"].hits(next(iter(call.request.body)), client)
     if data is None:
         return
     if data.get("blockConnection"):
