@@ -72,12 +72,21 @@ def check_place(value, field, document):
         pair = list(value.values())[:2]
     elif isinstance(value, list) and value and isinstance(value[0], dict):
         return
-    numbers = isinstance(pair, list) and len(pair) >= 2 and all(isinstance(each, int | float) and not isinstance(each, bool) for each in pair[:2])
+    numbers = (
+        isinstance(pair, list)
+        and len(pair) >= 2
+        and all(isinstance(each, int | float) and not isinstance(each, bool) for each in pair[:2])
+    )
     if not numbers:
-        raise MongoError(16755, f"Can't extract geo keys: {document}  unknown GeoJSON type or a point that is not two numbers: {{ {field}: {value} }}")
+        raise MongoError(
+            16755,
+            f"Can't extract geo keys: {document}  unknown GeoJSON type or a point that is not two numbers: {{ {field}: {value} }}",
+        )
     longitude, latitude = pair[:2]
     if not (-180 <= longitude <= 180 and -90 <= latitude <= 90):
-        raise MongoError(16755, f"Can't extract geo keys: {document}  longitude/latitude is out of bounds, lng: {longitude:g} lat: {latitude:g}")
+        raise MongoError(
+            16755, f"Can't extract geo keys: {document}  longitude/latitude is out of bounds, lng: {longitude:g} lat: {latitude:g}"
+        )
 
 
 class WildcardIndex(Index):
