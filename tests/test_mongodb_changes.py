@@ -15,7 +15,6 @@ from stores.mongodb.embedded import EmbeddedMongoDB
 from stores.mongodb.oplog import LENGTH, Change, Oplog
 from stores.mongodb.updates import description
 
-
 SOON = {"max_await_time_ms": 50}  # how long to wait for an event that does not come
 
 
@@ -304,7 +303,9 @@ def test_what_an_update_is_told_as(before, after, update, expected):
 
 
 names = st.sampled_from("abc")
-plain = st.recursive(st.integers(0, 3), lambda inner: st.lists(inner, max_size=3) | st.dictionaries(names, inner, max_size=3), max_leaves=6)
+plain = st.recursive(
+    st.integers(0, 3), lambda inner: st.lists(inner, max_size=3) | st.dictionaries(names, inner, max_size=3), max_leaves=6
+)
 
 
 @given(st.dictionaries(names, plain, max_size=3), st.dictionaries(names, plain, max_size=3))

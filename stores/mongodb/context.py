@@ -91,9 +91,9 @@ class EngineContext(stages.Context):
         return definition.index_stats(self.base)
 
     def current_op(self):
-        """Return the running operations: none but the one that asks."""
-        return []
+        """Return the running operations, as far as the server tells the engine."""
+        return self.engine.current_op()
 
     def list_sessions(self):
-        """Return the sessions that the engine knows: none."""
-        return []
+        """Return the sessions, as far as the server tells the engine."""
+        return self.engine.list_sessions()

@@ -126,7 +126,7 @@ def different(documents, path, fold):
 def tail(collection, position):
     """Return (documents, position) behind a position in a capped collection."""
     store = collection.store()
-    if position is not None and position < store.oldest_kept:
+    if position is not None and position <= store.oldest_kept:
         raise MongoError(
             "CappedPositionLost",
             f"CollectionScan died due to position in capped collection being deleted. Last seen record id: RecordId({position})",

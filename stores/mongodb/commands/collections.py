@@ -30,11 +30,8 @@ def create(call):
     for option in ("encryptedFields", "storageEngine"):
         if option in options:
             raise not_embedded(f"The option '{option}' of create", "InvalidOptions")
-    if call.engine.exists(call.database, name):
-        existing = next(each for each in call.engine.list_collections(call.database) if each["name"] == name)
-        if existing.get("options", {}) != options:
-            raise MongoError("NamespaceExists", f"Collection {call.namespace} already exists.")
-        return {}
+    if call.transaction is not None and call.engine.exists(call.database, name):
+        raise MongoError("NamespaceExists", f"Collection {call.namespace} already exists.")
     call.engine.create_collection(call.database, name, options, call.operation)
     return {}
 

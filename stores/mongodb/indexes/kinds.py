@@ -27,13 +27,13 @@ def hashed(value, fold=None):
 
 
 class MixedIndex(Index):
-    """An index with hashed or 2dsphere fields, alone or among ordinary ones."""
+    """An index with hashed, 2dsphere or 2d fields, alone or among ordinary ones."""
 
     def __init__(self, spec, fold=None, matches=None):
         super().__init__(spec, fold, matches)
         self.special = {field: way for field, way in self.pattern.items() if isinstance(way, str)}
-        # An index with a 2dsphere field leaves out documents that have none of its places, as MongoDB does.
-        self.geo = [field for field, way in self.special.items() if way == "2dsphere"]
+        # An index with a geo field leaves out documents that have none of its places, as MongoDB does.
+        self.geo = [field for field, way in self.special.items() if way in ("2dsphere", "2d")]
         self.sparse = self.sparse or bool(self.geo)
 
     def keys(self, document):
@@ -47,7 +47,7 @@ class MixedIndex(Index):
                 if isinstance(value, list):
                     raise MongoError(16766, f"hashed indexes do not currently support array values. Found array at path: {field}")
                 keys = [(*key[:position], hashed(value, self.fold), *key[position + 1 :]) for key in keys]
-            elif kind == "2dsphere":
+            elif kind in ("2dsphere", "2d"):
                 check_place(document_value(document, field), field, document)
                 keys = list(dict.fromkeys((*key[:position], OBJECT, *key[position + 1 :]) for key in keys))
         return keys

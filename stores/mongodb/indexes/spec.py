@@ -74,8 +74,6 @@ def check_key(key):
         if isinstance(way, str):
             if way not in SPECIAL:
                 raise cannot_create(f"Unknown index plugin '{way}'")
-            if way == "2d":
-                raise not_embedded("a 2d index (2dsphere is)", "CannotCreateIndex")
         elif isinstance(way, bool) or not isinstance(way, int | float):
             raise cannot_create(
                 f"Values in v:2 index key pattern cannot be of type {type_name(way)}. "

@@ -181,10 +181,9 @@ class TextMatch(Node):
 class GeoNear(Node):
     """Gives the documents with a place that match, the nearest first."""
 
-    name = "GEO_NEAR_2DSPHERE"
-
     def __init__(self, store, tree, filter, query):
         super().__init__()
+        self.name = f"GEO_NEAR_{tree.special[query.near.path].upper()}"
         self.store, self.tree, self.filter, self.query = store, tree, filter, query
 
     def produce(self):
