@@ -13,7 +13,9 @@ from stores.mongodb.planner.nodes import above
 small = st.integers(0, 3)
 inner = st.fixed_dictionaries({}, optional={"x": small | st.lists(small, max_size=2), "y": small | st.none()})
 documents = st.lists(
-    st.fixed_dictionaries({}, optional={"a": small | inner | st.lists(inner | small, max_size=2), "b": small | st.text("ab", max_size=2)}),
+    st.fixed_dictionaries(
+        {}, optional={"a": small | inner | st.lists(inner | small, max_size=2), "b": small | st.text("ab", max_size=2)}
+    ),
     max_size=10,
 )
 values = small | st.none() | st.text("ab", max_size=1) | inner
@@ -58,7 +60,11 @@ def test_wildcard_and_hashed_indexes_never_change_what_is_found(specs, docs, fil
 words = st.lists(st.sampled_from(["coffee", "Coffees", "tea", "cakes", "the", "café", "running"]), max_size=4).map(" ".join)
 
 
-@given(st.lists(st.fixed_dictionaries({}, optional={"t": words, "u": st.lists(words, max_size=2)}), max_size=8), words, st.sampled_from(["", " -tea", ' "tea cakes"']))
+@given(
+    st.lists(st.fixed_dictionaries({}, optional={"t": words, "u": st.lists(words, max_size=2)}), max_size=8),
+    words,
+    st.sampled_from(["", " -tea", ' "tea cakes"']),
+)
 @settings(max_examples=150, deadline=None)
 def test_a_text_index_finds_what_has_a_score(docs, search, more):
     made = collection()
@@ -107,7 +113,10 @@ def test_an_index_with_a_collation_finds_and_sorts_as_a_scan_does(docs, name, st
             assert ids(made, filter, collation=collation) == ids(made, filter, collation=collation, hint={"$natural": 1})
 
     def order(**options):
-        return [each["_id"] for each in made.find({"n": {"$gte": ""}}, sort={"n": 1, "_id": 1}, operation=Operation(collation=rules, **options))]
+        return [
+            each["_id"]
+            for each in made.find({"n": {"$gte": ""}}, sort={"n": 1, "_id": 1}, operation=Operation(collation=rules, **options))
+        ]
 
     assert order() == order(hint={"$natural": 1})
 
