@@ -37,7 +37,7 @@ def refused(function, *arguments, **options):
 
 
 def changes_of(engine):
-    return engine.oplog.since(engine.oplog.first)
+    return [engine.oplog[position] for position in range(engine.oplog.first, engine.oplog.end)]
 
 
 def ids(collection, filter=None):

@@ -151,7 +151,9 @@ def exchange(server, data, size=65536):
             return b""
 
 
-@pytest.mark.parametrize("data", [b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", struct.pack("<iiii", 2**31 - 1, 1, 0, 2013), bytes(64)])
+@pytest.mark.parametrize(
+    "data", [b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", struct.pack("<iiii", 2**31 - 1, 1, 0, 2013), bytes(64)]
+)
 def test_malformed_bytes_close_their_connection_alone(server, data):
     with MongoClient(server.url) as client:
         client.shop.things.find_one()

@@ -8,7 +8,6 @@ from stores.mongodb import collation, query
 from stores.mongodb.errors import MongoError, not_embedded
 from stores.mongodb.indexes import spec
 from stores.mongodb.oplog import Change
-from stores.mongodb.validation import schema_rules
 
 OPTIONS = {
     "capped", "size", "max", "validator", "validationLevel", "validationAction", "viewOn", "pipeline", "collation", "timeseries",
@@ -97,8 +96,6 @@ def _validation(kept):
         for name in ("$near", "$nearSphere", "$text", "$where"):
             if name in str(validator):
                 raise MongoError(224, f"{name} is not allowed in this context")
-        if "$jsonSchema" in validator:
-            schema_rules(validator["$jsonSchema"], {})
         if validator:
             kept.setdefault("validationLevel", "strict")
             kept.setdefault("validationAction", "error")

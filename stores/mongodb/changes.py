@@ -1,26 +1,31 @@
 """Change streams: the oplog's changes as events that a client can wait for and resume after.
 
 Source: the manual's pages on change streams and change events. An event's `_id` is its resume token: {"_data": hex}, which
-sorts as the events do. Documents before a change are not kept: pre-images are refused.
+sorts as the events do. Documents as they were before and after a change are told for collections with changeStreamPreAndPostImages.
 """
 
 import struct
 from datetime import datetime, timedelta
 
-from bson import Timestamp
+from bson import Binary, Timestamp
 
 from stores.mongodb import stages
 from stores.mongodb.commands.registry import check_fields
 from stores.mongodb.context import EngineContext
 from stores.mongodb.cursors import Cursor
-from stores.mongodb.errors import NON_RESUMABLE, MongoError, bad_value, not_embedded
-from stores.mongodb.updates import description
+from stores.mongodb.errors import NON_RESUMABLE, MongoError, bad_value
+from stores.mongodb.updates import ambiguous, description
 
 OPTIONS = {
     **dict.fromkeys(("fullDocument", "fullDocumentBeforeChange"), "string"),
     **dict.fromkeys(("resumeAfter", "startAfter"), "object"),
     **dict.fromkeys(("allChangesForCluster", "showExpandedEvents", "showSystemEvents", "showMigrationEvents"), "bool"),
     "startAtOperationTime": "timestamp",
+}
+IMAGES = "changeStreamPreAndPostImages"
+CHOICES = {
+    "fullDocument": ("default", "updateLookup", "whenAvailable", "required"),
+    "fullDocumentBeforeChange": ("off", "whenAvailable", "required"),
 }
 STARTS = ("resumeAfter", "startAfter", "startAtOperationTime")
 ALLOWED = {
@@ -38,15 +43,14 @@ AFTER_ALL = 2**32 - 1  # order of a token that stands after all changes of its t
 class ChangeStream(Cursor):
     """A cursor of events. It stays open until the watched collection or database is gone."""
 
-    tailable = await_data = True
+    tailable = await_data = resumable = True
 
     def __init__(self, call, namespace, pipeline):
         self._engine, self._oplog, self._database = call.engine, call.node.oplog, call.database
         self._collection = None if namespace.endswith(".$cmd.aggregate") else namespace.partition(".")[2]
         self._options = _checked(call, pipeline, self._collection)
         self._cluster = bool(self._options.get("allChangesForCluster"))
-        self._pipeline = [stage for stage in pipeline[1:] if "$changeStreamSplitLargeEvent" not in stage]
-        stages.check(self._pipeline)
+        self._pipeline = pipeline[1:]
         self._position, self._after = _start(self._oplog, self._options)
         self._token = None
         self._invalidated = False
@@ -119,9 +123,9 @@ class ChangeStream(Cursor):
             if shown.get("_id") != event["_id"]:
                 raise MongoError(
                     "ChangeStreamFatalError",
-                    "Encountered an event whose _id field, which contains the resume token, was modified by the pipeline. Modifying the "
-                    "_id field of an event makes it impossible to resume the stream from that point. Only transformations that retain "
-                    f"the unmodified _id field are allowed. Expected: {event['_id']} but found: {shown.get('_id')}",
+                    "Encountered an event whose _id field, which contains the resume token, was modified by the pipeline. Modifying "
+                    "the _id field of an event makes it impossible to resume the stream from that point. Only transformations that "
+                    f"retain the unmodified _id field are allowed. Expected: {event['_id']} but found: {shown.get('_id')}",
                     labels=[NON_RESUMABLE],
                 )
             yield shown
@@ -132,21 +136,52 @@ class ChangeStream(Cursor):
             lsid, number = change.session
             event |= {"lsid": lsid, "txnNumber": number}
         if self._options.get("showExpandedEvents") and change.uuid is not None:
-            event["collectionUUID"] = change.uuid
+            event["collectionUUID"] = Binary.from_uuid(change.uuid)
         if change.operation in ("insert", "replace"):
             event["fullDocument"] = change.after
-        elif change.operation == "update" and self._options.get("fullDocument") == "updateLookup":
-            event["fullDocument"] = self._look_up(change)
+        elif change.operation == "update":
+            event |= self._after_update(change)
         event["ns"] = {"db": change.database, "coll": change.collection} if change.collection else {"db": change.database}
         if change.to is not None:
             event["to"] = {"db": change.to[0], "coll": change.to[1]}
         if change.key is not None:
             event["documentKey"] = change.key
         if change.operation == "update":
-            event["updateDescription"] = description(change.before, change.after, change.update)
-        if change.description is not None:
-            event["operationDescription"] = change.description
+            event["updateDescription"] = self._description(change)
+        if self._options.get("showExpandedEvents") and (told := _told(change)):
+            event["operationDescription"] = told
+        if self._options.get("fullDocumentBeforeChange", "off") != "off" and change.operation in DOCUMENTS - {"insert"}:
+            event["fullDocumentBeforeChange"] = self._image(change, change.before, "fullDocumentBeforeChange")
         return event
+
+    def _description(self, change):
+        told = description(change.before, change.after, change.update)
+        if self._options.get("showExpandedEvents"):
+            told["disambiguatedPaths"] = ambiguous(change.before, change.after, [*told["updatedFields"], *told["removedFields"]])
+        return told
+
+    def _after_update(self, change):
+        match self._options.get("fullDocument", "default"):
+            case "updateLookup":
+                return {"fullDocument": self._look_up(change)}
+            case "whenAvailable" | "required":
+                return {"fullDocument": self._image(change, change.after, "fullDocument")}
+        return {}
+
+    def _image(self, change, document, option):
+        """Return the document as it was, where its collection keeps such images."""
+        for each in self._engine.list_collections(change.database):
+            if each["name"] == change.collection and each["options"].get(IMAGES, {}).get("enabled"):
+                return document
+        if self._options[option] == "required":
+            kind = "pre-image" if option == "fullDocumentBeforeChange" else "post-image"
+            raise MongoError(
+                "NoMatchingDocument",
+                f"Change stream was configured to require a {kind} for all update, delete and replace events, but the {kind} was "
+                f"not found for event: {self._token}. The collection must be created with {IMAGES}: {{enabled: true}}",
+                labels=[NON_RESUMABLE],
+            )
+        return None
 
     def _look_up(self, change):
         """Return the document as it is now, or None when it is gone: not as the change left it."""
@@ -159,23 +194,28 @@ def _checked(call, pipeline, collection):
     if not isinstance(options, dict):
         raise MongoError("TypeMismatch", "$changeStream must take a nested object")
     check_fields("$changeStream", options, OPTIONS)
+    stages.check(pipeline[1:], names=tuple(call.get("let", {})))
     for stage in pipeline[1:]:
         if (name := next(iter(stage))) not in ALLOWED:
             raise MongoError("IllegalOperation", f"{name} is not permitted in a $changeStream pipeline")
+    if (level := call.get("readConcern", {}).get("level", "majority")) != "majority":
+        raise MongoError(
+            "InvalidOptions", f"$changeStream cannot run with a readConcern other than 'majority'. Current readConcern: {level}"
+        )
     if sum(name in options for name in STARTS) > 1:
         raise MongoError(50865, "Only one type of resume option is allowed, but multiple were found.")
     if options.get("allChangesForCluster"):
         if call.database != "admin" or collection is not None:
             raise MongoError(
                 "InvalidOptions",
-                "A $changeStream with 'allChangesForCluster:true' may only be opened on the 'admin' database, and with no collection name",
+                "A $changeStream with 'allChangesForCluster:true' may only be opened on the 'admin' database, and with no collection "
+                "name",
             )
     elif call.database in INTERNAL:
         raise MongoError("InvalidNamespace", f"$changeStream may not be opened on the internal {call.database} database")
-    if options.get("fullDocumentBeforeChange", "off") != "off" or options.get("fullDocument") in ("whenAvailable", "required"):
-        raise not_embedded("Documents as they were before or after a change (changeStreamPreAndPostImages)", "InvalidOptions")
-    if options.get("fullDocument", "default") not in ("default", "updateLookup"):
-        raise bad_value(f"Enumeration value '{options['fullDocument']}' for field '$changeStream.fullDocument' is not a valid value.")
+    for name, known in CHOICES.items():
+        if options.get(name, known[0]) not in known:
+            raise bad_value(f"Enumeration value '{options[name]}' for field '$changeStream.{name}' is not a valid value.")
     return options
 
 
@@ -220,6 +260,13 @@ def parse_token(document):
             "InvalidResumeToken", f"Invalid resume token: {document}: expected the _id of an event of this server"
         ) from None
     return Timestamp(seconds, number), order, kind
+
+
+def _told(change):
+    """Return what a change of a collection or database was in detail."""
+    if change.to is not None:
+        return {"to": {"db": change.to[0], "coll": change.to[1]}, **(change.description or {})}
+    return change.description
 
 
 def _times(change):

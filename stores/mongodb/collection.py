@@ -156,7 +156,7 @@ class Collection:
         operation = operation or Operation()
         with self.writing(operation) as writer:
             request = self.request(query, operation, sort=sort, limit=1)
-            shape = Projection(projection, request.query, operation.let)
+            shape = Projection(projection, request.query, operation.let, fold=request.fold, now=operation.now)
             change = None if remove else self.change(update, array_filters, upsert, operation)
             row = next(planner.choose(writer.store, request).rows(), None)
             if row is None:

@@ -1,6 +1,6 @@
 """What a pipeline sees of the engine."""
 
-from stores.mongodb import definition, stages
+from stores.mongodb import definition, reading, stages
 from stores.mongodb.operation import Operation
 
 
@@ -11,10 +11,7 @@ class EngineContext(stages.Context):
         self.engine = engine
         self.base = collection
         self.operation = operation
-        self.database, self.collection = collection.database, collection.name
-        self.now = operation.now or engine.now()
-        self.let = operation.let or {}
-        self.fold = collection.fold(operation)
+        super().__init__(collection.database, collection.name, operation.now or engine.now(), operation.let, collection.fold(operation))
 
     def _other(self):
         mine = self.operation
@@ -23,6 +20,12 @@ class EngineContext(stages.Context):
     def read(self, database, collection, filter=None):
         """Return the documents of a collection or a view, those that match `filter` if there is one."""
         return self.engine.collection(database, collection).find(filter or {}, operation=self._other())
+
+    def run(self, database, collection, pipeline, let=None):
+        """Return what a pipeline gives on a collection or a view; its leading stages are planned."""
+        operation = self._other()
+        operation.let = {**self.let, **(let or {})}
+        return self.engine.collection(database, collection).aggregate(pipeline, operation)
 
     def find_one(self, database, collection, filter):
         """Return one document or None."""
@@ -59,6 +62,15 @@ class EngineContext(stages.Context):
             return True
         return any(tree.unique and set(tree.fields) == set(fields) and tree.matches is None for tree in store.trees.values())
 
+    def has_index(self, database, collection, path):
+        """Return whether an index begins with the path, so that asking for one value is quick."""
+        store = self.engine.store(database, collection, self.operation)
+        return any(tree.fields[0] == path and not (tree.hidden or tree.sparse or tree.matches) for tree in store.trees.values())
+
+    def text_search(self, database, collection, spec):
+        """Return the function document → score by the collection's text index. Raises 27 without one."""
+        return reading.text_search(self.engine.store(database, collection, self.operation), {"$text": spec}).score
+
     def geo_field(self, database, collection):
         """Return (field, kind) of the collection's geo index, or None."""
         store = self.engine.store(database, collection, self.operation)
@@ -77,9 +89,9 @@ class EngineContext(stages.Context):
         return definition.index_stats(self.base)
 
     def current_op(self):
-        """Return the running operations: none but the one that asks."""
-        return []
+        """Return the running operations, as far as the server tells the engine."""
+        return self.engine.current_op()
 
     def list_sessions(self):
-        """Return the sessions that the engine knows: none."""
-        return []
+        """Return the sessions, as far as the server tells the engine."""
+        return self.engine.list_sessions()

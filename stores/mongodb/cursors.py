@@ -21,6 +21,7 @@ class Cursor:
     """
 
     tailable = False
+    resumable = False  # whether drivers open it anew after an error
     await_data = False
 
     def __init__(self, namespace, source, operation, limit=None):

@@ -33,6 +33,7 @@ NAMES = {
     42: "CommandFailed",
     43: "CursorNotFound",
     46: "LockTimeout",
+    47: "NoMatchingDocument",
     48: "NamespaceExists",
     50: "MaxTimeMSExpired",
     52: "DollarPrefixedFieldName",
@@ -118,6 +119,7 @@ NAMES = {
     11601: "Interrupted",
     11602: "InterruptedDueToReplStateChange",
     13435: "NotPrimaryNoSecondaryOk",
+    31082: "SearchNotEnabled",
 }
 CODES = {name: code for code, name in NAMES.items()}
 
@@ -201,7 +203,7 @@ def document_too_large(size, limit=16 * 2**20):
     """Return the error for a document of more than 16 MB (`size` in bytes)."""
     return MongoError(
         "BSONObjectTooLarge",
-        f"BSONObj size: {size} ({size:#x}) is invalid. Size must be between 0 and {limit + 16 * 1024}({(limit + 16 * 1024) // 2**20}MB)",
+        f"BSONObj size: {size} ({size:#x}) is invalid. Size must be between 0 and {limit + 16 * 1024}({limit // 2**20}MB)",
     )
 
 

@@ -21,7 +21,7 @@ class Operation:
 
     `transaction` is an engine's Transaction or None; `let` the variables of the command; `collation` its document;
     `hint` an index by name or by key pattern; `now` naive UTC, the engine's time when None; `max_time` in seconds.
-    `min` and `max` are bounds of an index scan, as find takes them.
+    `min` and `max` are bounds of an index scan, as find takes them, `record_id` and `return_key` its showRecordId and returnKey.
     """
 
     transaction: Any = None
@@ -35,6 +35,8 @@ class Operation:
     allow_disk: bool = True
     min: dict | None = None
     max: dict | None = None
+    record_id: bool = False
+    return_key: bool = False
     stats: Stats = field(default_factory=Stats)
 
 

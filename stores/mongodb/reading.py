@@ -1,7 +1,6 @@
 """Reading a collection: find, aggregate, count, distinct, tail."""
 
 from stores.mongodb import planner, stages
-from stores.mongodb.context import EngineContext
 from stores.mongodb.errors import MongoError
 from stores.mongodb.indexes.keystring import encode
 from stores.mongodb.ordering import MISSING
@@ -17,12 +16,15 @@ from stores.mongodb.query.text import TextSearch
 def request(collection, kind, filter, operation, **more):
     """Return a Request (`kind` is the class) for a filter and the options of an operation."""
     store, fold = collection.store(operation), collection.fold(operation)
+    natural = (more.get("sort") or {}).get("$natural")
+    if natural:
+        more["sort"] = None
     search = text_search(store, filter)
     query = Query(filter, let=operation.let, fold=fold, now=operation.now, text=search and search.score)
     rules = operation.collation if operation.collation is not None else store.options.get("collation")
     metadata = search and (lambda document: {"textScore": search.score(document)})
     return kind(
-        filter, query, fold=fold, collation=rules, hint=operation.hint, min=operation.min, max=operation.max,
+        filter, query, fold=fold, collation=rules, hint={"$natural": natural} if natural else operation.hint, min=operation.min, max=operation.max,
         allow_disk=operation.allow_disk, stats=operation.stats, text=search, metadata=metadata, **more,
     )  # fmt: skip
 
@@ -57,9 +59,12 @@ def find(collection, filter, projection, sort, skip, limit, operation):
         return aggregate(collection, [{stage: value} for stage, value in steps if value], operation)
     with collection.running(operation):
         asked = find_request(collection, filter, projection, sort, skip, limit, operation)
-        shape = Projection(projection, asked.query, operation.let)
-        rows = planner.choose(collection.store(operation), asked).rows()
-        found = _shaped(rows, asked, shape, projection)
+        shape = Projection(projection, asked.query, operation.let, fold=asked.fold, now=operation.now)
+        chosen = planner.choose(collection.store(operation), asked)
+        if operation.return_key:
+            found = (chosen.key_of(document) for _, document in chosen.rows())
+        else:
+            found = _shaped(chosen.rows(), asked, shape, projection, operation.record_id)
         return iter(list(found)) if operation.transaction else found
 
 
@@ -70,15 +75,16 @@ def find_request(collection, filter, projection, sort, skip, limit, operation):
     )
 
 
-def _shaped(rows, asked, shape, projection):
-    if not projection:
+def _shaped(rows, asked, shape, projection, record_id):
+    if not projection and not record_id:
         yield from (document for _, document in rows)
         return
-    positional = any(path.endswith(".$") for path in projection)
+    positional = any(path.endswith(".$") for path in projection or ())
     metadata = asked.metadata
-    for _, document in rows:
+    for record, document in rows:
         match = asked.query.match(document) if positional else None
-        yield shape.apply(document, match, metadata(document) if metadata else None)
+        made = shape.apply(document, match, metadata(document) if metadata else None)
+        yield {**made, "$recordId": record} if record_id else made
 
 
 def count(collection, query, skip, limit, operation):
@@ -119,7 +125,7 @@ def different(documents, path, fold):
 def tail(collection, position):
     """Return (documents, position) behind a position in a capped collection."""
     store = collection.store()
-    if position is not None and position < store.oldest_kept:
+    if position is not None and position <= store.oldest_kept:
         raise MongoError("CappedPositionLost", "CollectionScan died due to position in capped collection being deleted. Last seen record id: RecordId(%d)" % position)
     records = [record for record in store.documents_by_record if position is None or record > position]
     return [store.documents_by_record[record] for record in records], records[-1] if records else position
@@ -131,8 +137,8 @@ def aggregate(collection, pipeline, operation):
     base = collection.engine.collection(collection.database, name)
     with base.running(operation):
         pipeline = [*before, *pipeline]
-        stages.check(pipeline)
-        context = EngineContext(collection.engine, base, operation)
+        stages.check(pipeline, operation.let or (), base.fold(operation))
+        context = collection.engine.context(base.database, base.name, operation)
         if pipeline and next(iter(pipeline[0])) in ALONE:
             return iter(list(stages.run(iter(()), pipeline, context)))
         documents, rest = planned(base, pipeline, operation)
@@ -149,6 +155,8 @@ def planned(collection, pipeline, operation):
     """Return (documents, the stages left to run): the leading stages are done by a plan."""
     asked, rest = split_pipeline(collection, pipeline, operation)
     rows = planner.choose(collection.store(operation), asked).rows()
+    if asked.metadata and rest:
+        return (stages.Marked(document, asked.metadata(document)) for _, document in rows), rest
     return (document for _, document in rows), rest
 
 

@@ -96,3 +96,23 @@ def _same(old, new):
     if isinstance(old, list):
         return len(old) == len(new) and all(map(_same, old, new))
     return old == new
+
+
+def ambiguous(before, after, paths):
+    """Return {path: its steps} for paths that could mean a position in an array or a field whose name is a number."""
+    steps = {path: _steps(after if _leads(after, path) else before, path) for path in paths}
+    return {path: each for path, each in steps.items() if any(isinstance(step, str) and step.isdigit() for step in each)}
+
+
+def _leads(document, path):
+    for part in path.split("."):
+        document = _step(document, part)
+    return document is not MISSING
+
+
+def _steps(value, path):
+    steps = []
+    for part in path.split("."):
+        steps.append(int(part) if isinstance(value, list) and part.isdigit() else part)
+        value = _step(value, part)
+    return steps

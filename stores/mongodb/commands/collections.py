@@ -30,20 +30,10 @@ def create(call):
     for option in ("encryptedFields", "storageEngine"):
         if option in options:
             raise not_embedded(f"The option '{option}' of create", "InvalidOptions")
-    _refuse_images(options)
-    if call.engine.exists(call.database, name):
-        existing = next(each for each in call.engine.list_collections(call.database) if each["name"] == name)
-        if existing.get("options", {}) != options:
-            raise MongoError("NamespaceExists", f"Collection {call.namespace} already exists.")
-        return {}
+    if call.transaction is not None and call.engine.exists(call.database, name):
+        raise MongoError("NamespaceExists", f"Collection {call.namespace} already exists.")
     call.engine.create_collection(call.database, name, options, call.operation)
     return {}
-
-
-def _refuse_images(options):
-    images = options.get("changeStreamPreAndPostImages")
-    if images and images.get("enabled"):
-        raise not_embedded("changeStreamPreAndPostImages: documents as they were before a change", "InvalidOptions")
 
 
 COLL_MOD = {
@@ -58,7 +48,6 @@ def coll_mod(call):
     """Change the options of a collection, a view or an index."""
     must_exist(call)
     options = options_of(call)
-    _refuse_images(options)
     return call.engine.coll_mod(call.database, call.collection_name, options) or {}
 
 

@@ -5,9 +5,12 @@ import asyncio
 from bson import Int64
 
 from stores.mongodb import cursors
+from stores.mongodb.commands import failpoints
 from stores.mongodb.commands.registry import command
-from stores.mongodb.errors import MongoError
+from stores.mongodb.errors import RESUMABLE, MongoError
 
+# A driver opens a change stream anew after these: driver specification "Change Streams", resumable errors.
+RESUMABLE_CODES = {6, 7, 43, 63, 89, 91, 133, 150, 189, 234, 262, 9001, 10107, 11600, 11602, 13388, 13435, 13436}
 AWAIT = 1.0  # seconds that a cursor waits for data where the client does not say
 
 
@@ -26,9 +29,12 @@ async def get_more(call):
     size = call.count("batchSize")
     call.cursor = cursor
     try:
+        failpoints.at_get_more(call)
         documents = await _batch(call, cursor, size or None)
-    except MongoError:
+    except MongoError as error:
         call.node.cursors.kill(cursor.id)
+        if cursor.resumable and error.code in RESUMABLE_CODES:
+            error.labels = (*error.labels, RESUMABLE)
         raise
     call.returned = len(documents)
     if cursor.exhausted:

@@ -69,8 +69,8 @@ def _check_api(call):
     elif call.flag("apiStrict") and not call.spec.api:
         raise MongoError(
             "APIStrictError",
-            f"Provided apiStrict:true, but the command {call.spec.name} is not in API Version 1. Information on supported commands and "
-            "migrations in API Version 1 can be found at https://dochub.mongodb.org/core/manual-versioned-api",
+            f"Provided apiStrict:true, but the command {call.spec.name} is not in API Version 1. Information on supported commands "
+            "and migrations in API Version 1 can be found at https://dochub.mongodb.org/core/manual-versioned-api",
         )
 
 
@@ -152,7 +152,7 @@ def _check_read_concern(call):
             "readConcern afterClusterTime value must not be greater than the current clusterTime. "
             f"Requested clusterTime: {after!r}; current clusterTime: {call.node.oplog.last!r}",
         )
-    if level == "snapshot" and call.transaction is None:
+    if level == "snapshot" and call.transaction is None and call.spec.name != "getMore":
         _enter_snapshot(call, concern.get("atClusterTime"))
 
 

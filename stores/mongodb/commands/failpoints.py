@@ -2,8 +2,8 @@
 
 MongoDB has it where enableTestCommands is set; here with EmbeddedMongoDB(test_commands=True). Lessons use server.faults.
 failCommand fails whole commands, onPrimaryTransactionalWrite single statements of retryable writes: after they are done or, with
-failBeforeCommitExceptionCode, before. Sources: the MongoDB wiki's page "The failCommand Fail Point", the driver specification
-"Retryable Writes Tests".
+failBeforeCommitExceptionCode, before; failGetMoreAfterCursorCheckout a getMore whose cursor was found, maxTimeAlwaysTimeOut what
+has a time limit. Sources: the MongoDB wiki's page "The failCommand Fail Point", the driver specification "Retryable Writes Tests".
 """
 
 import asyncio
@@ -12,12 +12,13 @@ from stores.mongodb.commands.call import whole
 from stores.mongodb.commands.registry import command
 from stores.mongodb.errors import MongoError
 
-
 WRITE = "onPrimaryTransactionalWrite"
-NAMES = ("failCommand", WRITE)
+GET_MORE = "failGetMoreAfterCursorCheckout"
+TIME_OUT = "maxTimeAlwaysTimeOut"
+NAMES = ("failCommand", WRITE, GET_MORE, TIME_OUT)
 
 
-class ConnectionGone(Exception):  # noqa: N818  (nothing is wrong: a fail point wants it so)
+class ConnectionGone(Exception):
     """The connection is to be closed without a reply."""
 
 
@@ -71,6 +72,8 @@ def configure_fail_point(call):
 
 async def before(call, connection):
     """Let failCommand act on a command: raise its error, raise ConnectionGone, or wait."""
+    if call.get("maxTimeMS") and call.node.fail_points[TIME_OUT].hits() is not None:
+        raise MongoError("MaxTimeMSExpired", "operation exceeded time limit")
     data = call.fail = call.node.fail_points["failCommand"].hits(next(iter(call.request.body)), connection.name)
     if data is None:
         return
@@ -94,3 +97,15 @@ def at_statement(call, done):
     if data.get("closeConnection", True):
         raise ConnectionGone
     raise MongoError(data.get("failBeforeCommitExceptionCode", 1), f"Failing write via '{WRITE}' failpoint")
+
+
+def at_get_more(call):
+    """Let failGetMoreAfterCursorCheckout act."""
+    if call.cursor.operation.max_time and call.node.fail_points[TIME_OUT].hits() is not None:
+        raise MongoError("MaxTimeMSExpired", "operation exceeded time limit")
+    data = call.node.fail_points[GET_MORE].hits()
+    if data is None:
+        return
+    if data.get("closeConnection"):
+        raise ConnectionGone
+    raise MongoError(data.get("errorCode", 1), f"Failing command via '{GET_MORE}' failpoint")

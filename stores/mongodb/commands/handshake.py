@@ -137,6 +137,18 @@ def sasl(call):
     )
 
 
+@command("usersInfo")
+def users_info(call):
+    """There are no users."""
+    return {"users": []}
+
+
+@command("rolesInfo")
+def roles_info(call):
+    """There are no roles."""
+    return {"roles": []}
+
+
 @command("logout")
 def logout(call):
     """Nobody is logged in."""

@@ -58,12 +58,21 @@ def through(tree, conjunction, request):
         return None
     if isinstance(tree, WildcardIndex):
         return _wildcard(tree, conjunction, request)
+    places = _places(tree, conjunction)
+    if isinstance(tree, MixedIndex) and tree.geo and not places:
+        return None  # it leaves out documents without a place
     access, used = Access(tree, []), []
     for position, path in enumerate(tree.fields):
         leaves = [leaf for leaf in conjunction.leaves if leaf.path == path and usable(tree, leaf, request)]
-        if not _bind(access, path, leaves, used) and position == 0:
+        if not _bind(access, path, leaves, used) and position == 0 and path not in places:
             return None
     return access
+
+
+def _places(tree, conjunction):
+    """Return the 2dsphere fields of an index that the filter asks a region of. All their keys are read: cells are not embedded."""
+    asked = {path for path, condition in conjunction.rest if not path.startswith("$") and {"$geoWithin", "$geoIntersects"} & set(condition)}
+    return asked & set(getattr(tree, "geo", ()))
 
 
 def whole(tree):

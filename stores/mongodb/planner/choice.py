@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from stores.mongodb.errors import MongoError, bad_value
 from stores.mongodb.indexes.kinds import MixedIndex, TextIndex, WildcardIndex
+from stores.mongodb.indexes.values import key_value
 from stores.mongodb.planner import access as ways
 from stores.mongodb.planner import nodes
 from stores.mongodb.planner.building import build
@@ -88,6 +89,11 @@ class Chosen:
                 if document is not None:
                     yield row[0], document
         self._tell()
+
+    def key_of(self, document):
+        """Return what the index of the plan has of a document, {path: value}; nothing if the collection is scanned."""
+        tree = next((node.tree for node in self.plan.root.find(nodes.Node) if node.tree is not None), None)
+        return key_value(tree, tree.keys(document)[0], document) if tree is not None else {}
 
     def count(self):
         """Return the number of rows."""

@@ -8,7 +8,6 @@ import json
 import time
 
 from stores.mongodb import reading, stages
-from stores.mongodb.context import EngineContext
 from stores.mongodb.errors import MongoError
 from stores.mongodb.planner.choice import choose, numbers
 from stores.mongodb.planner.nodes import Node
@@ -147,7 +146,7 @@ def _execution(chosen, root, verbosity):
 
 def _aggregate(collection, command, verbosity, operation):
     pipeline = command["pipeline"]
-    stages.check(pipeline)
+    stages.check(pipeline, operation.let or (), collection.fold(operation))
     asked, rest = reading.split_pipeline(collection, pipeline, operation)
     asked.explaining = True
     store = collection.store(operation)
@@ -162,7 +161,7 @@ def _aggregate(collection, command, verbosity, operation):
     documents = [store.documents_by_record[row[0]] for row in kept]
     shown_stages[0]["$cursor"]["executionStats"] = _execution(chosen, root, verbosity)
     shown_stages[0].update(nReturned=len(documents), executionTimeMillisEstimate=0)
-    context = EngineContext(collection.engine, collection, operation)
+    context = collection.engine.context(collection.database, collection.name, operation)
     for stage in rest:
         if next(iter(stage)) not in ("$out", "$merge"):  # explain writes nothing
             documents = list(stages.run(iter(documents), [stage], context))

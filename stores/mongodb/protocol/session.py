@@ -3,7 +3,7 @@
 import itertools
 
 from stores.base import Command
-from stores.mongodb.errors import RETRYABLE_WRITE, TRANSIENT, MongoError
+from stores.mongodb.errors import RESUMABLE, RETRYABLE_WRITE, TRANSIENT, MongoError
 from stores.mongodb.protocol import messages
 from stores.mongodb.record import Executed
 from stores.wire import Session
@@ -92,7 +92,7 @@ class MongoSession(Session):
         error = MongoError(
             "ExceededTimeLimit",
             "operation exceeded time limit: a fault that the course has asked for",
-            labels=[TRANSIENT if in_transaction else RETRYABLE_WRITE],
+            labels=[TRANSIENT if in_transaction else RESUMABLE if "getMore" in request.body else RETRYABLE_WRITE],
         )
         if not request.wants_reply:
             return None
