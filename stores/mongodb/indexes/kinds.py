@@ -128,6 +128,14 @@ class WildcardIndex(Index):
             return bool(self.projection.get("_id", 0))
         return inside if including else not inside
 
+    @property
+    def multikey(self):
+        return bool(self.array_paths)
+
+    @property
+    def multikey_paths(self):
+        return {field: [] for field in self.fields}
+
     def is_multikey(self, field):
         return field in self.array_paths
 
