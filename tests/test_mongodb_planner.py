@@ -26,10 +26,20 @@ scalars = st.one_of(
     st.sampled_from(IDS + DATES),
     st.sampled_from([b"x", b"xy", MinKey(), MaxKey()]),
 )
-values = st.recursive(scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from("xy"), inner, max_size=2), max_leaves=4)
+values = st.recursive(
+    scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from("xy"), inner, max_size=2), max_leaves=4
+)
 small = st.integers(0, 3)
 documents = st.lists(
-    st.fixed_dictionaries({}, optional={"a": values, "b": small | values, "c": small, "d": st.lists(st.fixed_dictionaries({}, optional={"x": small, "y": small | values}), max_size=3) | small}),
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "a": values,
+            "b": small | values,
+            "c": small,
+            "d": st.lists(st.fixed_dictionaries({}, optional={"x": small, "y": small | values}), max_size=3) | small,
+        },
+    ),
     max_size=12,
 )
 PATHS = ("a", "b", "c", "d.x", "d.y", "a.x", "d.0.x")
@@ -51,15 +61,28 @@ def conditions(draw):
         case "exists":
             return {"$exists": draw(st.booleans())}
         case "not":
-            return {"$not": {draw(st.sampled_from(["$gt", "$lte", "$eq", "$in"])): value}} if not isinstance(value, list) else {"$ne": 1}
+            return (
+                {"$not": {draw(st.sampled_from(["$gt", "$lte", "$eq", "$in"])): value}} if not isinstance(value, list) else {"$ne": 1}
+            )
         case "regex":
-            return {"$regex": draw(st.sampled_from(["^a", "^ab", "b$", "^a.*", "^", "a|b", "^A"])), "$options": draw(st.sampled_from(["", "i"]))}
+            return {
+                "$regex": draw(st.sampled_from(["^a", "^ab", "b$", "^a.*", "^", "a|b", "^A"])),
+                "$options": draw(st.sampled_from(["", "i"])),
+            }
         case "two":
             return {"$gte": draw(small), "$lt": draw(small)}
         case "all":
             return {"$all": draw(st.lists(small, min_size=1, max_size=2))}
         case "element":
-            return draw(st.sampled_from([{"$elemMatch": {"$gt": 0, "$lt": 3}}, {"$elemMatch": {"x": {"$gte": 1}, "y": {"$lt": 3}}}, {"$elemMatch": {"x": 1}}]))
+            return draw(
+                st.sampled_from(
+                    [
+                        {"$elemMatch": {"$gt": 0, "$lt": 3}},
+                        {"$elemMatch": {"x": {"$gte": 1}, "y": {"$lt": 3}}},
+                        {"$elemMatch": {"x": 1}},
+                    ]
+                )
+            )
         case "type":
             return {"$type": draw(st.sampled_from(["number", "string", "null", "object", "array", "bool", "double"]))}
     return {"$mod": [2, draw(st.integers(0, 1))]}
@@ -81,7 +104,9 @@ directions = st.sampled_from([1, -1])
 patterns = st.lists(st.sampled_from(PATHS), min_size=1, max_size=3, unique=True).flatmap(
     lambda paths: st.tuples(*[st.tuples(st.just(path), directions) for path in paths]).map(dict)
 )
-indexes = st.lists(st.tuples(patterns, st.sampled_from([{}, {}, {}, {"sparse": True}, {"partialFilterExpression": {"c": {"$gt": 0}}}])), max_size=4)
+indexes = st.lists(
+    st.tuples(patterns, st.sampled_from([{}, {}, {}, {"sparse": True}, {"partialFilterExpression": {"c": {"$gt": 0}}}])), max_size=4
+)
 
 
 def collection(docs, specs):
@@ -119,13 +144,22 @@ def test_an_index_never_changes_what_is_found(docs, specs, filter):
         assert [each["_id"] for each in scan] == sorted(each["_id"] for each in hinted), name
 
 
-@given(documents, indexes, leaves, st.lists(st.tuples(st.sampled_from(PATHS[:-1]), directions), min_size=1, max_size=2), st.integers(0, 3), st.integers(0, 5))
+@given(
+    documents,
+    indexes,
+    leaves,
+    st.lists(st.tuples(st.sampled_from(PATHS[:-1]), directions), min_size=1, max_size=2),
+    st.integers(0, 3),
+    st.integers(0, 5),
+)
 @settings(max_examples=300, deadline=None)
 def test_an_index_never_changes_the_order(docs, specs, filter, sort, skip, limit):
     made = collection(docs, specs)
     order = {**dict(sort), "_id": 1}
     scan = found(made, filter, sort=order, operation=Operation(hint={"$natural": 1}))
-    for name in [None] + [index["name"] for index in made.list_indexes() if "sparse" not in index and "partialFilterExpression" not in index]:
+    for name in [None] + [
+        index["name"] for index in made.list_indexes() if "sparse" not in index and "partialFilterExpression" not in index
+    ]:
         planned = found(made, filter, sort=order, skip=skip, limit=limit, operation=Operation(hint=name))
         assert planned == (scan[skip : skip + limit] if limit else scan[skip:])
 
@@ -152,7 +186,9 @@ def test_keys_sort_as_values_do(a, b):
 numbers = st.one_of(
     st.integers(-(2**63), 2**63 - 1).map(Int64),
     st.floats(allow_nan=False),
-    st.decimals(allow_nan=False, allow_infinity=False, places=6, min_value=-(10**20), max_value=10**20).map(lambda d: Decimal128(str(d))),
+    st.decimals(allow_nan=False, allow_infinity=False, places=6, min_value=-(10**20), max_value=10**20).map(
+        lambda d: Decimal128(str(d))
+    ),
 )
 
 
@@ -234,7 +270,16 @@ def test_plans_examine_what_mongodb_would(shop, command, stages, keys, examined,
 def test_what_explain_counts_is_what_a_find_examines(shop):
     for command, _, keys, examined, _ in CASES:
         operation = Operation()
-        list(shop.find(command["filter"], command.get("projection"), command.get("sort"), command.get("skip", 0), command.get("limit", 0), operation))
+        list(
+            shop.find(
+                command["filter"],
+                command.get("projection"),
+                command.get("sort"),
+                command.get("skip", 0),
+                command.get("limit", 0),
+                operation,
+            )
+        )
         assert (operation.stats.keys_examined, operation.stats.documents_examined) == (keys, examined), command
 
 
@@ -292,7 +337,9 @@ def test_hints_by_name_by_pattern_and_bad_ones(shop):
         told = executed(shop, filter={"a": 3}, operation=Operation(hint=hint))
         assert told["queryPlanner"]["winningPlan"]["inputStage"]["indexName"] == "name_1"
         assert told["executionStats"]["totalDocsExamined"] == 400
-    assert stages_of(executed(shop, filter={"a": 3}, operation=Operation(hint={"$natural": -1}))["queryPlanner"]["winningPlan"]) == ["COLLSCAN"]
+    assert stages_of(executed(shop, filter={"a": 3}, operation=Operation(hint={"$natural": -1}))["queryPlanner"]["winningPlan"]) == [
+        "COLLSCAN"
+    ]
     with pytest.raises(MongoError, match="hint provided does not correspond to an existing index") as refused:
         found(shop, {}, operation=Operation(hint="nope"))
     assert refused.value.code == 2

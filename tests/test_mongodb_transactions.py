@@ -203,7 +203,12 @@ def test_the_oplog_has_a_transaction_as_one(engine, accounts):
 
 
 steps = st.lists(
-    st.tuples(st.integers(0, 2), st.sampled_from(["begin", "add", "move", "commit", "abort", "outside", "insert"]), st.integers(0, 2), st.integers(0, 2)),
+    st.tuples(
+        st.integers(0, 2),
+        st.sampled_from(["begin", "add", "move", "commit", "abort", "outside", "insert"]),
+        st.integers(0, 2),
+        st.integers(0, 2),
+    ),
     max_size=30,
 )
 

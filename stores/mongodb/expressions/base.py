@@ -171,6 +171,8 @@ def takes(name, least=1, most=None, null=False, arity=None):
 def arguments(name, operand, scope, least, most, arity=None):
     """Return the nodes of an operator's arguments: an array of them, or the only one."""
     operands = operand if isinstance(operand, (list, tuple)) else [operand]
+    if most == 0 and operand == {}:
+        operands = []
     if not least <= len(operands) <= most:
         if least == most:
             raise MongoError(arity or 16020, f"Expression {name} takes exactly {least} arguments. {len(operands)} were passed in.")

@@ -12,6 +12,7 @@ from ..regex import is_regex
 from ..values import is_number, show, to_double, truth
 from . import conditions, geo
 from .schema import Schema
+from .text import check as check_text
 
 REFERENCE = ("$ref", "$id", "$db")
 
@@ -89,12 +90,7 @@ class Parser:
         return lambda document, found: truth(node(environment(document, variables)))
 
     def search(self, operand):
-        if not isinstance(operand, dict) or not isinstance(operand.get("$search"), str):
-            raise MongoError("BadValue" if isinstance(operand, dict) else "BadValue", "$text expects an object with '$search', a string")
-        for name in operand:
-            if name not in ("$search", "$language", "$caseSensitive", "$diacriticSensitive"):
-                raise MongoError("BadValue", f"extra fields in $text: {name}")
-        self.text_search = operand
+        self.text_search = check_text(operand)
         score = self.reading.text
         if score is None:
             return lambda document, found: _no_text_index()
