@@ -99,7 +99,9 @@ def test_what_is_tested_elsewhere_is_named_there():
 
 # Laws of the order -------------------------------------------------------------------------------------------
 
-DATES = st.datetimes(datetime.datetime(1, 1, 2), datetime.datetime(9999, 12, 30)).map(lambda d: d.replace(microsecond=d.microsecond // 1000 * 1000))
+DATES = st.datetimes(datetime.datetime(1, 1, 2), datetime.datetime(9999, 12, 30)).map(
+    lambda d: d.replace(microsecond=d.microsecond // 1000 * 1000)
+)
 SCALARS = st.one_of(
     st.none(),
     st.booleans(),

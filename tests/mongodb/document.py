@@ -29,11 +29,12 @@ def page():
     found = tables()
     rows = [_chapter(found[name]) for name in (*ORDER, *sorted(set(found) - set(ORDER)))]
     count = sum(len(table["cases"]) for table in found.values())
-    head = (
-        f"## What is supported\n\n{count} cases in `tests/mongodb/*.yaml`, run through the real PyMongo, stand behind this table. Each file says where its\n"
-        "expected answers come from. What is not named is refused: an unknown stage with 40324, an unknown expression with 168, an unknown\n"
-        "command with 59, an unknown operator of a query with 2, of an update with 9.\n"
-    )
+    head = f"""## What is supported
+
+{count} cases in `tests/mongodb/*.yaml`, run through the real PyMongo, stand behind this table. Each file says where its expected
+answers come from. What is not named is refused: an unknown stage with 40324, an unknown expression with 168, an unknown command
+with 59, an unknown operator of a query with 2, of an update with 9.
+"""
     return "\n".join([head, *rows, _refused()])
 
 
@@ -47,7 +48,11 @@ def _chapter(table):
     for name in names:
         support = f"partly: {partly[name]}" if name in partly else "yes"
         shown = str(len(counts[name])) if name in counts else f"`tests/{elsewhere[name]}`" if name in elsewhere else "1"
-        lines.append(f"| `{name}` | {support} | {shown} |" if name.startswith("$") or table["kind"] == "Commands" else f"| {name} | {support} | {shown} |")
+        lines.append(
+            f"| `{name}` | {support} | {shown} |"
+            if name.startswith("$") or table["kind"] == "Commands"
+            else f"| {name} | {support} | {shown} |"
+        )
     return "\n".join(lines) + "\n"
 
 
@@ -65,7 +70,12 @@ def refused():
 
 
 def _refused():
-    lines = ["### Refused\n", 'Each with MongoDB\'s own code and a message that says "not in the embedded engine".\n', "| | |", "|---|---|"]
+    lines = [
+        "### Refused\n",
+        'Each with MongoDB\'s own code and a message that says "not in the embedded engine".\n',
+        "| | |",
+        "|---|---|",
+    ]
     for kind, names in refused().items():
         by_reason = {}
         for name, why in names.items():

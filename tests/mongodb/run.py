@@ -33,10 +33,10 @@ class Loader(yaml.SafeLoader):
 
 
 TAGS = {
-    "!long": lambda text: Int64(text),
+    "!long": Int64,
     "!decimal": Decimal128,
     "!oid": ObjectId,
-    "!binary": lambda text: bytes.fromhex(text),
+    "!binary": bytes.fromhex,
     "!uuid": lambda text: Binary(bytes.fromhex(text.replace("-", "")), 4),
     "!timestamp": lambda text: Timestamp(*map(int, text.split(","))),
     "!regex": lambda text: Regex(*re.fullmatch(r"/(.*)/(\w*)", text).groups()),
@@ -67,7 +67,7 @@ Loader.add_constructor("tag:yaml.org,2002:timestamp", _date)
 
 def load(path):
     """Return a table: its cases have the table's documents where they have none of their own."""
-    table = yaml.load(Path(path).read_text("utf-8"), Loader)  # noqa: S506 (a safe loader with tags)
+    table = yaml.load(Path(path).read_text("utf-8"), Loader)
     shared = table.get("documents", [table["document"]] if "document" in table else [{}])
     for case in table["cases"]:
         case.setdefault("documents", [case.pop("document")] if "document" in case else shared)
@@ -123,7 +123,12 @@ def _answer(database, collection, case):
         whole = "projection" in case or any(isinstance(each, dict) for each in case.get("found", []))
         return {"found": found if whole else [each["_id"] for each in found]}
     if "update" in case:
-        entry = {"q": case.get("filter", {}), "u": case["update"], "multi": case.get("multi", False), "upsert": case.get("upsert", False)}
+        entry = {
+            "q": case.get("filter", {}),
+            "u": case["update"],
+            "multi": case.get("multi", False),
+            "upsert": case.get("upsert", False),
+        }
         entry.update({name: case[name] for name in ("arrayFilters", "collation", "c") if name in case})
         reply = database.command("update", COLLECTION, updates=[entry])
         if reply.get("writeErrors"):
@@ -150,7 +155,9 @@ def same(found, expected, case):
     if "reply" in expected and "reply" in found:
         return _contains(found["reply"], expected["reply"])
     if case.get("unordered"):
-        found, expected = ({name: sorted(map(bson.encode, value)) for name, value in each.items() if name == "result"} for each in (found, expected))
+        found, expected = (
+            {name: sorted(map(bson.encode, value)) for name, value in each.items() if name == "result"} for each in (found, expected)
+        )
         return found == expected
     return bson.encode(found) == bson.encode(expected)
 
@@ -171,8 +178,9 @@ def title(case):
 
 def main():
     """Run every table, or those named; print what differs."""
-    import stores
     from pymongo import MongoClient
+
+    import stores
 
     server = stores.start("mongodb")
     client = MongoClient(server.host, server.port)
