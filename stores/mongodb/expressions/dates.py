@@ -5,10 +5,10 @@ import datetime
 
 from bson import Int64
 
-from ..ordering import date_of, milliseconds
-from ..values import integral, to_date
-from .base import MongoError, expect, nullish, parse, reads, show, type_name
-from .timezones import UTC, absolute, known, local, offset, zone_of
+from stores.mongodb.expressions.base import MongoError, expect, nullish, parse, reads, show, type_name
+from stores.mongodb.expressions.timezones import UTC, absolute, known, local, offset, zone_of
+from stores.mongodb.ordering import date_of, milliseconds
+from stores.mongodb.values import integral, to_date
 
 MS = {"millisecond": 1, "second": 1000, "minute": 60_000, "hour": 3_600_000}
 DAYS = {"day": 1, "week": 7}
@@ -131,7 +131,9 @@ def _arguments(name, operand, scope, required, optional, not_object, unknown, mi
         raise MongoError(not_object, f"{name} only supports an object as its argument")
     for argument in operand:
         if argument not in required and argument not in optional:
-            raise MongoError(unknown, f"Unrecognized argument to {name}: {argument}. Expected arguments are {', '.join((*required, *optional))}.")
+            raise MongoError(
+                unknown, f"Unrecognized argument to {name}: {argument}. Expected arguments are {', '.join((*required, *optional))}."
+            )
     for argument, code in zip(required, missing, strict=True):
         if argument not in operand:
             raise MongoError(code, f"Missing '{argument}' parameter to {name}")
@@ -196,7 +198,9 @@ def _ticks(date, zone, step):
 @reads("$dateTrunc")
 def date_trunc(operand, scope):
     name = "$dateTrunc"
-    nodes = _arguments(name, operand, scope, ("date", "unit"), ("binSize", "timezone", "startOfWeek"), 5439007, 5439008, (5439009, 5439010))
+    nodes = _arguments(
+        name, operand, scope, ("date", "unit"), ("binSize", "timezone", "startOfWeek"), 5439007, 5439008, (5439009, 5439010)
+    )
 
     def node(env):
         date, unit = nodes["date"](env), nodes["unit"](env)
@@ -209,7 +213,10 @@ def date_trunc(operand, scope):
             raise MongoError(5439012, f"$dateTrunc requires 'date' to be a date, but got {type_name(date)}")
         unit_of(name, unit, 5439013)
         if (bins := integral(size, range(-(2**63), 2**63))) is None:
-            raise MongoError(5439017, f"$dateTrunc requires 'binSize' to be a 64-bit integer, but got value '{show(size)}' of type {type_name(size)}")
+            raise MongoError(
+                5439017,
+                f"$dateTrunc requires 'binSize' to be a 64-bit integer, but got value '{show(size)}' of type {type_name(size)}",
+            )
         if bins <= 0:
             raise MongoError(5439018, f"$dateTrunc requires 'binSize' to be greater than 0, but got value {bins}")
         weekday = week_start(name, first, 5439015) if unit == "week" else 6

@@ -1,12 +1,12 @@
 """Stages that fill gaps: $densify makes documents that are missing from a sequence, $fill values that are missing."""
 
-from .. import paths
-from ..errors import MongoError
-from ..expressions.base import field_path
-from ..expressions.dates import UNITS, add
-from ..ordering import MISSING, sort_key, type_name
-from ..values import integral, is_number, nullish, show, to_double, total
-from .base import carry, stage
+from stores.mongodb import paths
+from stores.mongodb.errors import MongoError
+from stores.mongodb.expressions.base import field_path
+from stores.mongodb.expressions.dates import UNITS, add
+from stores.mongodb.ordering import MISSING, sort_key, type_name
+from stores.mongodb.stages.base import carry, stage
+from stores.mongodb.values import integral, is_number, nullish, show, to_double, total
 
 MOST_MADE = 500_000  # MongoDB's internalQueryMaxAllowedDensifyDocs
 
@@ -30,7 +30,9 @@ def densify(operand, context):
     parts = field_path(operand["field"])
     by = [field_path(path) for path in operand.get("partitionByFields", [])]
     if steps.bounds == "partition" and not by:
-        raise MongoError(5733408, "one may not specify the bounds as 'partition' without specifying a non-empty array of partition fields.")
+        raise MongoError(
+            5733408, "one may not specify the bounds as 'partition' without specifying a non-empty array of partition fields."
+        )
 
     def run(documents):
         groups, without = {}, []
@@ -90,16 +92,28 @@ class _Steps:
         else:
             for bound in self.bounds:
                 if (type_name(bound) == "date") != (self.unit is not None) or (type_name(bound) != "date" and not is_number(bound)):
-                    raise MongoError(5733402, "the bounds in a range statement must be the string 'full', 'partition', or an ascending array of two numbers or two dates (with a unit)")
+                    raise MongoError(
+                        5733402,
+                        "the bounds in a range statement must be the string 'full', 'partition', or an ascending array of two numbers "
+                        "or two "
+                        "dates (with a unit)",
+                    )
             if sort_key(self.bounds[0]) > sort_key(self.bounds[1]):
                 raise MongoError(5733402, "the bounds in a range statement must be ascending")
 
     def check(self, value):
         kind = type_name(value)
         if kind != "date" and not is_number(value):
-            raise MongoError(5733201, f"PlanExecutor error during aggregation :: caused by :: Densify field type must be numeric or a date, found {kind}")
+            raise MongoError(
+                5733201,
+                f"PlanExecutor error during aggregation :: caused by :: Densify field type must be numeric or a date, found {kind}",
+            )
         if (kind == "date") != (self.unit is not None):
-            raise MongoError(6053600, f"Encountered {'date' if kind == 'date' else 'non-date'} value in collection when step {'does not have' if kind == 'date' else 'has'} a date unit.")
+            raise MongoError(
+                6053600,
+                f"Encountered {'date' if kind == 'date' else 'non-date'} value in collection when step "
+                f"{'does not have' if kind == 'date' else 'has'} a date unit.",
+            )
 
     def span(self, own, everything):
         """Return (first value, last value, whether the last one counts)."""
@@ -144,12 +158,16 @@ def fill(operand, context):
         windows[path] = {"$linearFill" if spec["method"] == "linear" else "$locf": f"${path}"}
     functions = []
     if windows:
-        from .windows import set_window_fields
+        from stores.mongodb.stages.windows import set_window_fields
 
         by = operand.get("partitionBy")
         if "partitionByFields" in operand:
             by = {f"k{number}": f"${path}" for number, path in enumerate(operand["partitionByFields"])}
-        spec = {"output": windows, **({"sortBy": operand["sortBy"]} if "sortBy" in operand else {}), **({"partitionBy": by} if by is not None else {})}
+        spec = {
+            "output": windows,
+            **({"sortBy": operand["sortBy"]} if "sortBy" in operand else {}),
+            **({"partitionBy": by} if by is not None else {}),
+        }
         functions.append(set_window_fields(spec, context))
     if values:
         functions.append(_values(values, context))
@@ -174,5 +192,3 @@ def _values(values, context):
             yield carry(document, made)
 
     return run
-
-

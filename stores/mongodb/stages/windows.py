@@ -5,14 +5,14 @@ Which documents are around is a Frame; what is made of them a function of functi
 
 from bisect import bisect_left, bisect_right
 
-from .. import paths
-from ..errors import MongoError, failed_to_parse
-from ..expressions.base import field_path
-from ..expressions.dates import UNITS, add
-from ..ordering import DATE, MISSING, NUMBER, Sort, sort_key, type_name
-from ..values import integral, is_number, show, total
-from .base import carry, stage
-from .functions import Partition, read_function
+from stores.mongodb import paths
+from stores.mongodb.errors import MongoError, failed_to_parse
+from stores.mongodb.expressions.base import field_path
+from stores.mongodb.expressions.dates import UNITS, add
+from stores.mongodb.ordering import DATE, MISSING, NUMBER, Sort, sort_key, type_name
+from stores.mongodb.stages.base import carry, stage
+from stores.mongodb.stages.functions import Partition, read_function
+from stores.mongodb.values import integral, is_number, show, total
 
 KNOWN = ("partitionBy", "sortBy", "output")
 
@@ -88,9 +88,14 @@ def frame(window, order):
         raise failed_to_parse(f"'window' field must be an object, found {type_name(window)}")
     for name in window:
         if name not in ("documents", "range", "unit"):
-            raise failed_to_parse(f"'window' field can only contain 'documents' as the only argument or 'range' with an optional 'unit' field, found {name}")
+            raise failed_to_parse(
+                "'window' field can only contain 'documents' as the only argument or 'range' with an optional 'unit' field, found "
+                f"{name}"
+            )
     if ("documents" in window) == ("range" in window):
-        raise failed_to_parse("'window' field can only contain 'documents' as the only argument or 'range' with an optional 'unit' field")
+        raise failed_to_parse(
+            "'window' field can only contain 'documents' as the only argument or 'range' with an optional 'unit' field"
+        )
     if "documents" in window:
         if "unit" in window:
             raise failed_to_parse("Window bounds can only specify 'unit' with range-based bounds.")

@@ -2,12 +2,12 @@
 
 from bson import ObjectId
 
-from .. import paths
-from ..errors import MongoError, failed_to_parse
-from ..expressions.base import variable_name
-from ..ordering import MISSING, compare, equal, type_name
-from ..values import show
-from .base import read, stage
+from stores.mongodb import paths
+from stores.mongodb.errors import MongoError, failed_to_parse
+from stores.mongodb.expressions.base import variable_name
+from stores.mongodb.ordering import MISSING, compare, equal, type_name
+from stores.mongodb.stages.base import read, stage
+from stores.mongodb.values import show
 
 WHEN_MATCHED = ("replace", "keepExisting", "merge", "fail")
 WHEN_NOT_MATCHED = ("insert", "discard", "fail")
@@ -96,17 +96,26 @@ class _Merge:
     def _check_modes(self):
         if not isinstance(self.matched, list) and self.matched not in WHEN_MATCHED:
             if not isinstance(self.matched, str):
-                raise MongoError(51191, f"$merge 'whenMatched' field must be either a string or an array, but found {type_name(self.matched)}")
+                raise MongoError(
+                    51191, f"$merge 'whenMatched' field must be either a string or an array, but found {type_name(self.matched)}"
+                )
             raise MongoError("BadValue", f"Enumeration value '{self.matched}' for field 'whenMatched' is not a valid value.")
         if self.not_matched not in WHEN_NOT_MATCHED:
-            raise MongoError("BadValue", f"Enumeration value '{self.not_matched}' for field '$merge.whenNotMatched' is not a valid value.")
+            raise MongoError(
+                "BadValue", f"Enumeration value '{self.not_matched}' for field '$merge.whenNotMatched' is not a valid value."
+            )
         if self.matched == "fail" and self.not_matched != "insert":
-            raise MongoError(51189, f"Combination of $merge modes 'whenMatched: fail' and 'whenNotMatched: {self.not_matched}' is not supported")
+            raise MongoError(
+                51189, f"Combination of $merge modes 'whenMatched: fail' and 'whenNotMatched: {self.not_matched}' is not supported"
+            )
         if self.matched == "keepExisting" and self.not_matched in ("discard", "fail"):
-            raise MongoError(51189, f"Combination of $merge modes 'whenMatched: keepExisting' and 'whenNotMatched: {self.not_matched}' is not supported")
+            raise MongoError(
+                51189,
+                f"Combination of $merge modes 'whenMatched: keepExisting' and 'whenNotMatched: {self.not_matched}' is not supported",
+            )
 
     def _check_pipeline(self):
-        from ..update import PIPELINE_STAGES
+        from stores.mongodb.update import PIPELINE_STAGES
 
         for spec in self.matched:
             name = next(iter(spec), "")
@@ -135,13 +144,17 @@ class _Merge:
             namespace = ".".join(self.target)
             key = {field: self._key(document, field)["$eq"] for field in self.on}
             raise MongoError(
-                "DuplicateKey", f"E11000 duplicate key error collection: {namespace} index: _id_ dup key: {show(key)} found value: {show(key)}",
+                "DuplicateKey",
+                f"E11000 duplicate key error collection: {namespace} index: _id_ dup key: {show(key)} found value: {show(key)}",
                 keyPattern=dict.fromkeys(self.on, 1), keyValue=key,
             )  # fmt: skip
         elif self.matched != "keepExisting":
             made = self._made(document, found)
             if not equal(made.get("_id"), found["_id"]):
-                raise MongoError("ImmutableField", "$merge failed to update the matching document, did you attempt to modify the _id or the shard key?")
+                raise MongoError(
+                    "ImmutableField",
+                    "$merge failed to update the matching document, did you attempt to modify the _id or the shard key?",
+                )
             if compare(made, found):
                 self.context.put(*self.target, found["_id"], made)
 
@@ -153,7 +166,9 @@ class _Merge:
 
     def _unmatched(self, document):
         if self.not_matched == "fail":
-            message = "$merge could not find a matching document in the target collection for at least one document in the source collection"
+            message = (
+                "$merge could not find a matching document in the target collection for at least one document in the source collection"
+            )
             raise MongoError(13113, message)
         if self.not_matched == "insert":
             self.context.insert(*self.target, _with_id(document))
