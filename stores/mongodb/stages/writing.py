@@ -2,7 +2,6 @@
 
 from bson import ObjectId
 
-from stores.mongodb import paths
 from stores.mongodb.errors import MongoError, failed_to_parse
 from stores.mongodb.expressions.base import variable_name
 from stores.mongodb.ordering import MISSING, compare, equal, type_name
@@ -85,8 +84,11 @@ class _Merge:
 
     def _on(self, on):
         fields = [on] if isinstance(on, str) else on
-        if not isinstance(fields, list) or not all(isinstance(field, str) for field in fields):
+        if not isinstance(fields, list):
             raise MongoError(51186, f"$merge 'on' field must be either a string or an array of strings, but found {type_name(on)}")
+        for field in fields:
+            if not isinstance(field, str):
+                raise MongoError(51134, f"$merge 'on' array elements must be strings, but found {type_name(field)}")
         if not fields:
             raise MongoError(51187, "If explicitly specifying $merge 'on', must include at least one field")
         if len(set(fields)) < len(fields):
@@ -106,11 +108,11 @@ class _Merge:
             )
         if self.matched == "fail" and self.not_matched != "insert":
             raise MongoError(
-                51189, f"Combination of $merge modes 'whenMatched: fail' and 'whenNotMatched: {self.not_matched}' is not supported"
+                51181, f"Combination of $merge modes 'whenMatched: fail' and 'whenNotMatched: {self.not_matched}' is not supported"
             )
         if self.matched == "keepExisting" and self.not_matched in ("discard", "fail"):
             raise MongoError(
-                51189,
+                51181,
                 f"Combination of $merge modes 'whenMatched: keepExisting' and 'whenNotMatched: {self.not_matched}' is not supported",
             )
 
@@ -130,8 +132,16 @@ class _Merge:
         documents = list(documents)
         if not self.context.unique_on(*self.target, self.on):
             raise MongoError(51183, "Cannot find index to verify that join fields will be unique")
-        for document in documents:
-            self._merge(dict(document))
+        failed = None
+        for document in documents:  # each is tried, as in an unordered bulk write; the first that fails is told at the end
+            try:
+                self._merge(dict(document))
+            except MongoError as error:
+                if error.code not in (11000, 13113):
+                    raise
+                failed = failed or error
+        if failed:
+            raise failed
         yield from ()
 
     def _merge(self, document):
@@ -159,8 +169,12 @@ class _Merge:
                 self.context.put(*self.target, found["_id"], made)
 
     def _key(self, document, field):
-        value = paths.get(document, field.split("."))
-        if value is None or value is MISSING or isinstance(value, list):
+        value = document
+        for part in field.split("."):
+            value = value.get(part, MISSING) if isinstance(value, dict) else MISSING
+        if isinstance(value, list):
+            raise MongoError(51185, f"$merge write error: 'on' field '{field}' cannot be an array")
+        if value is None or value is MISSING:
             raise MongoError(51132, f"$merge write error: 'on' field '{field}' cannot be missing, null, undefined or an array")
         return {"$eq": value}
 
