@@ -6,10 +6,10 @@ Modules of this package register their operators here; the tables of names are f
 
 from typing import NamedTuple
 
-from .. import paths
-from ..errors import MongoError
-from ..ordering import MISSING, type_name
-from ..values import nullish, show
+from stores.mongodb import paths
+from stores.mongodb.errors import MongoError
+from stores.mongodb.ordering import MISSING, type_name
+from stores.mongodb.values import nullish, show
 
 OPERATORS = {}  # "$add" → reader(operand, scope) → node
 REFUSED = {}  # "$function" → what it is
@@ -92,7 +92,9 @@ def field_name(name):
     if not name:
         raise MongoError(15998, "FieldPath field names may not be empty strings.")
     if name.startswith("$"):
-        raise MongoError(16410, f"FieldPath field names may not start with '$'. Consider using $getField or $setField. Found: '{name}'")
+        raise MongoError(
+            16410, f"FieldPath field names may not start with '$'. Consider using $getField or $setField. Found: '{name}'"
+        )
     if "\0" in name:
         raise MongoError(16411, "FieldPath field names may not contain '\0'.")
     return name
@@ -110,7 +112,9 @@ def _object(expression, scope):
     for name, inner in expression.items():
         field_name(name)
         if "." in name:
-            raise MongoError(16412, f"FieldPath field names may not contain '.'. Consider using $getField or $setField. Found: '{name}'")
+            raise MongoError(
+                16412, f"FieldPath field names may not contain '.'. Consider using $getField or $setField. Found: '{name}'"
+            )
         nodes.append((name, parse(inner, scope)))
     return lambda env: {name: value for name, node in nodes if (value := node(env)) is not MISSING}
 
@@ -120,7 +124,9 @@ def operator(name, operand, scope):
     read = OPERATORS.get(name)
     if read is None:
         if name in REFUSED:
-            raise MongoError("InvalidPipelineOperator", f"{name} is not in the embedded engine ({REFUSED[name]}). A real server has it")
+            raise MongoError(
+                "InvalidPipelineOperator", f"{name} is not in the embedded engine ({REFUSED[name]}). A real server has it"
+            )
         raise MongoError("InvalidPipelineOperator", f"Unrecognized expression '{name}'")
     return read(operand, scope)
 
@@ -198,9 +204,7 @@ def named(name, operand, scope, required=(), optional=(), not_object=9, unknown=
         if argument not in operand:
             code = missing[index] if isinstance(missing, (tuple, list)) else missing
             raise MongoError(code, f"{name} requires '{argument}': Missing '{argument}' parameter to {name}")
-    return {
-        argument: parse(operand[argument], scope) if argument in operand else None for argument in (*required, *optional)
-    }
+    return {argument: parse(operand[argument], scope) if argument in operand else None for argument in (*required, *optional)}
 
 
 def variable_name(name):
@@ -226,6 +230,7 @@ def expect(value, kind, code, message):
 
 
 __all__ = [
-    "MANY", "MISSING", "OPERATORS", "REFUSED", "MongoError", "Scope", "arguments", "constant", "expect", "field_name", "field_path", "named",
+    "MANY", "MISSING", "OPERATORS", "REFUSED", "MongoError", "Scope", "arguments", "constant", "expect", "field_name",
+    "field_path", "named",
     "nullish", "operator", "parse", "reads", "show", "takes", "type_name", "variable_name",
 ]  # fmt: skip

@@ -12,10 +12,10 @@ from bson.binary import Binary
 from bson.decimal128 import Decimal128
 from bson.errors import InvalidId
 
-from ..ordering import INT32, INT64, TYPE_CODES, date_of, milliseconds
-from ..values import decimal128, format_double, iso, rank, to_date, to_decimal, to_double, truth
-from .base import MongoError, expect, named, nullish, parse, reads, show, takes, type_name
-from .timezones import parse_date
+from stores.mongodb.expressions.base import MongoError, expect, named, nullish, parse, reads, show, takes, type_name
+from stores.mongodb.expressions.timezones import parse_date
+from stores.mongodb.ordering import INT32, INT64, TYPE_CODES, date_of, milliseconds
+from stores.mongodb.values import decimal128, format_double, iso, rank, to_date, to_decimal, to_double, truth
 
 NAMES = {code: name for name, code in TYPE_CODES.items()}
 NUMBERS = ("int", "long", "double", "decimal")
@@ -110,9 +110,8 @@ def _short(name, kind):
         return node
 
 
-for _name, _kind in (("String", "string"), ("ObjectId", "objectId"), ("Date", "date"), ("Double", "double"), ("Int", "int"), ("Long", "long"),
-                     ("Decimal", "decimal"), ("Bool", "bool")):  # fmt: skip
-    _short("$to" + _name, _kind)
+for _kind in ("string", "objectId", "date", "double", "int", "long", "decimal", "bool"):
+    _short(f"$to{_kind[0].upper()}{_kind[1:]}", _kind)
 
 
 @takes("$toUUID", 1, null=True)
@@ -154,7 +153,11 @@ def _whole(value, source, within, kind):
     else:
         return None
     if number not in within:
-        raise failure(f"Failed to parse number '{value}' in $convert with no onError value: Overflow") if source == "string" else _overflow(value)
+        raise (
+            failure(f"Failed to parse number '{value}' in $convert with no onError value: Overflow")
+            if source == "string"
+            else _overflow(value)
+        )
     return Int64(number) if kind == "long" else number
 
 

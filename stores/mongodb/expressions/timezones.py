@@ -10,7 +10,7 @@ from functools import lru_cache
 
 from bson.datetime_ms import DatetimeMS
 
-from ..errors import MongoError
+from stores.mongodb.errors import MongoError
 
 UTC = datetime.UTC
 OFFSET = re.compile(r"([+-])(\d{2}):?(\d{2})?")
@@ -126,7 +126,8 @@ SHAPES = [
     re.compile(r"(?P<Y>\d{4})-W(?P<V>\d{2})(?:-(?P<u>\d))?"),
 ]
 READERS = {
-    "Y": r"(?P<Y>\d{4})", "G": r"(?P<G>\d{4})", "m": r"(?P<m>\d{1,2})", "d": r"(?P<d>\d{1,2})", "H": r"(?P<H>\d{1,2})", "M": r"(?P<M>\d{1,2})",
+    "Y": r"(?P<Y>\d{4})", "G": r"(?P<G>\d{4})", "m": r"(?P<m>\d{1,2})", "d": r"(?P<d>\d{1,2})", "H": r"(?P<H>\d{1,2})",
+    "M": r"(?P<M>\d{1,2})",
     "S": r"(?P<S>\d{1,2})", "L": r"(?P<f>\d{1,3})", "j": r"(?P<j>\d{1,3})", "u": r"(?P<u>\d)", "V": r"(?P<V>\d{1,2})",
     "z": r"(?P<z>Z|[+-]\d{2}:?\d{2}|UTC|GMT|[A-Z][A-Za-z_]+/[A-Za-z_/]+)", "Z": r"(?P<Z>[+-]\d{1,4})", "b": r"(?P<B>[A-Za-z]{3})",
     "B": r"(?P<B>[A-Za-z]{3,9})", "%": "%",
@@ -166,7 +167,9 @@ def _date_of_parts(text, parts, zone):
     if "z" not in parts:
         return absolute(wall, zone or UTC)
     if zone is not None:
-        message = f"you cannot pass in a date/time string with time zone information ('{parts['z']}') together with a timezone argument"
+        message = (
+            f"you cannot pass in a date/time string with time zone information ('{parts['z']}') together with a timezone argument"
+        )
         raise MongoError("ConversionFailure", message)
     name = parts["z"]
     return absolute(wall, zone_of(name if len(name) != 2 or name[0] not in "+-" else f"{name[0]}0{name[1]}"))

@@ -1,9 +1,19 @@
 """Variables and constants: $let, $literal, $meta."""
 
-from .base import MISSING, MongoError, constant, parse, reads, type_name, variable_name
+from stores.mongodb.expressions.base import MISSING, MongoError, constant, parse, reads, type_name, variable_name
 
 # What $meta may ask for; the stage that makes it puts it among the variables under this name.
-META = {"textScore", "searchScore", "searchHighlights", "indexKey", "recordId", "randVal", "sortKey", "geoNearDistance", "geoNearPoint"}
+META = {
+    "textScore",
+    "searchScore",
+    "searchHighlights",
+    "indexKey",
+    "recordId",
+    "randVal",
+    "sortKey",
+    "geoNearDistance",
+    "geoNearPoint",
+}
 
 
 @reads("$literal", "$const")

@@ -4,15 +4,15 @@ import random
 
 from bson import DBRef
 
-from ..errors import MongoError, not_embedded
-from ..expressions import environment, read
-from ..ordering import type_name
-from ..paths import split
-from ..regex import is_regex
-from ..values import is_number, show, to_double, truth
-from . import conditions, geo
-from .schema import Schema
-from .text import check as check_text
+from stores.mongodb.errors import MongoError, not_embedded
+from stores.mongodb.expressions import environment, read
+from stores.mongodb.ordering import type_name
+from stores.mongodb.paths import split
+from stores.mongodb.query import conditions, geo
+from stores.mongodb.query.schema import Schema
+from stores.mongodb.query.text import check as check_text
+from stores.mongodb.regex import is_regex
+from stores.mongodb.values import is_number, show, to_double, truth
 
 REFERENCE = ("$ref", "$id", "$db")
 

@@ -2,9 +2,9 @@
 
 import re
 
-from ..errors import bad_value
-from ..paths import leaves, split
-from .words import plain, tokens
+from stores.mongodb.errors import bad_value
+from stores.mongodb.paths import leaves, split
+from stores.mongodb.query.words import plain, tokens
 
 KNOWN = ("$search", "$language", "$caseSensitive", "$diacriticSensitive")
 PHRASE = re.compile(r'(-?)"([^"]*)"')

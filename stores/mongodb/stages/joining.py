@@ -1,12 +1,12 @@
 """Stages that read other collections: $lookup, $graphLookup, $unionWith."""
 
-from .. import paths
-from ..errors import MongoError, failed_to_parse
-from ..expressions.base import field_path, variable_name
-from ..ordering import MISSING, sort_key, type_name
-from ..query import Query
-from ..values import integral, is_number, show
-from .base import carry, read, stage
+from stores.mongodb import paths
+from stores.mongodb.errors import MongoError, failed_to_parse
+from stores.mongodb.expressions.base import field_path, variable_name
+from stores.mongodb.ordering import MISSING, sort_key, type_name
+from stores.mongodb.query import Query
+from stores.mongodb.stages.base import carry, read, stage
+from stores.mongodb.values import integral, is_number, show
 
 LOOKUP = ("from", "localField", "foreignField", "let", "pipeline", "as")
 
@@ -222,7 +222,9 @@ def _check_graph(operand):
             raise MongoError(40185, f"restrictSearchWithMatch must be an object, found {type_name(value)}")
     for name in GRAPH[:5]:
         if name not in operand:
-            raise MongoError(40105, "$graphLookup requires 'from', 'as', 'startWith', 'connectFromField', and 'connectToField' to be specified.")
+            raise MongoError(
+                40105, "$graphLookup requires 'from', 'as', 'startWith', 'connectFromField', and 'connectToField' to be specified."
+            )
 
 
 class _Walk:
