@@ -263,3 +263,24 @@ def test_paths_conflict_exactly_when_one_begins_the_other(one, two):
         assert caught.value.code == 40
     else:
         Update(update)
+
+
+# Windows -------------------------------------------------------------------------------------------------------
+
+NUMBERS = st.one_of(st.integers(-100, 100), st.integers(-100, 100).map(Int64), st.floats(-1e6, 1e6), st.none(), st.just("text"))
+BOUNDS = st.sampled_from(["unbounded", "current", *range(-3, 4)])
+
+
+@given(st.lists(NUMBERS, max_size=12), BOUNDS, BOUNDS, st.sampled_from(["$sum", "$avg", "$min", "$max"]))
+def test_a_moving_window_gives_what_adding_it_anew_gives(numbers, low, high, name):
+    window = {"documents": [low, high]}
+    documents = [{"_id": place, "v": value} for place, value in enumerate(numbers)]
+    output = {"r": {name: "$v", "window": window}, "all": {"$push": "$v", "window": window}}
+    pipeline = [{"$setWindowFields": {"sortBy": {"_id": 1}, "output": output}}]
+    try:
+        found = list(stages.run(documents, pipeline, Context()))
+    except MongoError as error:
+        assert error.code == 5339900
+        return
+    for each in found:
+        assert same(each["r"], expressions.evaluate({name: "$all"}, each))
