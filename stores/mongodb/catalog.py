@@ -21,7 +21,15 @@ MOST_NAME = 255
 def check_name(database, name):
     """Raise InvalidNamespace for a name that no collection may have."""
     namespace = f"{database}.{name}"
-    if not name or not isinstance(name, str) or name.startswith(".") or "$" in name or "\0" in name or ".." in name or name.endswith("."):
+    if (
+        not name
+        or not isinstance(name, str)
+        or name.startswith(".")
+        or "$" in name
+        or "\0" in name
+        or ".." in name
+        or name.endswith(".")
+    ):
         raise MongoError("InvalidNamespace", f"Invalid namespace specified '{namespace}'")
     if not database or re.search(r'[/\\. "$\0]', database):
         raise MongoError("InvalidNamespace", f"Invalid database name: '{database}'")
@@ -48,7 +56,10 @@ def checked_options(options):
     if "timeseries" in kept:
         _time_series(kept)
     elif "expireAfterSeconds" in kept:
-        raise MongoError("InvalidOptions", "'expireAfterSeconds' is only supported on time-series collections or when the 'clusteredIndex' option is specified")
+        raise MongoError(
+            "InvalidOptions",
+            "'expireAfterSeconds' is only supported on time-series collections or when the 'clusteredIndex' option is specified",
+        )
     if collation.fold(kept.get("collation")) is not None:
         kept["collation"] = spec.full_collation(kept["collation"])
     else:
@@ -80,8 +91,14 @@ def _time_series(kept):
     granularity = rules.get("granularity", "seconds")
     spans = {"seconds": 3600, "minutes": 86400, "hours": 2592000}
     if granularity not in spans:
-        raise MongoError("BadValue", f"Enumeration value '{granularity}' for field 'create.timeseries.granularity' is not a valid value.")
-    kept["timeseries"] = {**rules, "granularity": granularity, "bucketMaxSpanSeconds": rules.get("bucketMaxSpanSeconds", spans[granularity])}
+        raise MongoError(
+            "BadValue", f"Enumeration value '{granularity}' for field 'create.timeseries.granularity' is not a valid value."
+        )
+    kept["timeseries"] = {
+        **rules,
+        "granularity": granularity,
+        "bucketMaxSpanSeconds": rules.get("bucketMaxSpanSeconds", spans[granularity]),
+    }
 
 
 def _validation(kept):
@@ -138,7 +155,9 @@ class Catalog:
             store.create()
         if "timeseries" in kept:
             self._time_index(store)
-        change = Change("create", database, name, description={"idIndex": {"v": 2, "key": {"_id": 1}, "name": "_id_"}, **kept}, uuid=store.uuid)
+        change = Change(
+            "create", database, name, description={"idIndex": {"v": 2, "key": {"_id": 1}, "name": "_id_"}, **kept}, uuid=store.uuid
+        )
         if transaction is None:
             self.engine.oplog.add(change)
         else:
@@ -214,9 +233,13 @@ class Catalog:
         return answer
 
     def _modify_index(self, store, wanted):
-        tree = next((t for t in store.trees.values() if t.name == wanted.get("name") or dict(t.pattern) == wanted.get("keyPattern")), None)
+        tree = next(
+            (t for t in store.trees.values() if t.name == wanted.get("name") or dict(t.pattern) == wanted.get("keyPattern")), None
+        )
         if tree is None:
-            raise MongoError("IndexNotFound", f"cannot find index {wanted.get('name') or wanted.get('keyPattern')} for ns {store.namespace}")
+            raise MongoError(
+                "IndexNotFound", f"cannot find index {wanted.get('name') or wanted.get('keyPattern')} for ns {store.namespace}"
+            )
         answer = {}
         if "expireAfterSeconds" in wanted:
             if len(tree.pattern) > 1 or tree.name == "_id_":
@@ -229,7 +252,9 @@ class Catalog:
             if tree.name == "_id_":
                 raise MongoError("BadValue", "can't hide _id index")
             answer |= {"hidden_old": tree.hidden, "hidden_new": bool(wanted["hidden"])}
-            tree.spec = {name: value for name, value in tree.spec.items() if name != "hidden"} | ({"hidden": True} if wanted["hidden"] else {})
+            tree.spec = {name: value for name, value in tree.spec.items() if name != "hidden"} | (
+                {"hidden": True} if wanted["hidden"] else {}
+            )
         if wanted.get("unique"):
             tree.spec = {**tree.spec, "unique": True}
             tree.unique = True

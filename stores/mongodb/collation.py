@@ -80,9 +80,8 @@ class Folding:
         base = "".join(c for c in decomposed if not unicodedata.combining(c))
         key = [self._primary(base.casefold())]
         if self.strength >= 2:
-            key.append(
-                tuple(c for c in decomposed.casefold() if unicodedata.combining(c)) and unicodedata.normalize("NFD", text.casefold())
-            )
+            accents = any(map(unicodedata.combining, decomposed))
+            key.append(unicodedata.normalize("NFD", text.casefold()) if accents else "")
         if self.case:
             key.append(tuple(c.isupper() != self.upper_first for c in base))
         if self.strength >= 5:

@@ -11,7 +11,9 @@ class EngineContext(stages.Context):
         self.engine = engine
         self.base = collection
         self.operation = operation
-        super().__init__(collection.database, collection.name, operation.now or engine.now(), operation.let, collection.fold(operation))
+        super().__init__(
+            collection.database, collection.name, operation.now or engine.now(), operation.let, collection.fold(operation)
+        )
 
     def _other(self):
         mine = self.operation

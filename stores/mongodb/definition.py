@@ -74,7 +74,9 @@ def drop_indexes(collection, index):
             raise MongoError("InvalidOptions", "cannot drop _id index")
         store.drop_index(tree.name)
         description = {"indexes": [tree.spec]}
-        collection.engine.oplog.add(Change("dropIndexes", collection.database, collection.name, description=description, uuid=store.uuid))
+        collection.engine.oplog.add(
+            Change("dropIndexes", collection.database, collection.name, description=description, uuid=store.uuid)
+        )
     return len(before)
 
 
@@ -110,7 +112,8 @@ def stats(collection):
     if len(store):
         answer["avgObjSize"] = store.bytes // len(store)
     answer |= {
-        "numOrphanDocs": 0, "storageSize": store.bytes and store.bytes + 4096, "freeStorageSize": 0, "capped": bool(store.options.get("capped")),
+        "numOrphanDocs": 0, "storageSize": store.bytes and store.bytes + 4096, "freeStorageSize": 0,
+        "capped": bool(store.options.get("capped")),
         "nindexes": len(trees), "indexBuilds": [], "totalIndexSize": sum(sizes.values()),
         "totalSize": sum(sizes.values()) + (store.bytes and store.bytes + 4096), "indexSizes": sizes, "scaleFactor": 1,
     }  # fmt: skip
@@ -147,7 +150,9 @@ def validate(collection):
     invalid = sum(not store.validator(each) for each in store.documents_by_record.values()) if store.validator else 0
     warnings = ["Detected one or more documents not compliant with the collection's schema."] if invalid else []
     return {
-        "ns": collection.namespace, "nInvalidDocuments": 0, "nNonCompliantDocuments": invalid, "nrecords": len(store), "nIndexes": len(counts),
-        "keysPerIndex": counts, "indexDetails": details, "valid": not errors, "repaired": False, "warnings": warnings, "errors": errors,
+        "ns": collection.namespace, "nInvalidDocuments": 0, "nNonCompliantDocuments": invalid, "nrecords": len(store),
+        "nIndexes": len(counts),
+        "keysPerIndex": counts, "indexDetails": details, "valid": not errors, "repaired": False, "warnings": warnings,
+        "errors": errors,
         "extraIndexEntries": [], "missingIndexEntries": [], "corruptRecords": [],
     }  # fmt: skip

@@ -38,7 +38,6 @@ class Engine:
         self.views = Views(self)
         self.expiry = Expiry(self)
         self.mongomock = mongomock.MongoClient(_store=self.data)  # the same data, for mongomock's own collections
-        self.started = self.clock.now()
 
     def reset(self):
         """Forget all data; open transactions are aborted."""
