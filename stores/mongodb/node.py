@@ -12,6 +12,7 @@ from stores.mongodb.cursors import Cursors
 from stores.mongodb.errors import MongoError
 from stores.mongodb.sessions import Sessions
 
+SWEEP = 1.0  # seconds between two looks for cursors and sessions that have timed out
 GRACE = 1.0  # seconds that a client has to come back, whose last connection is gone
 logger = logging.getLogger(__name__)
 
@@ -56,7 +57,7 @@ class Node:
         self.connections = {}  # session of the wire: set of ids of logical sessions
         self.counters = dict.fromkeys(("insert", "query", "update", "delete", "getmore", "command"), 0)
         self.total_connections = 0
-        self.started = clock.now()
+        self.started = self._swept = clock.now()
         self.front = None
         self.topology = Topology()
         self.test_commands = test_commands
@@ -87,6 +88,10 @@ class Node:
     def sweep(self):
         """End what has timed out: documents, cursors, sessions, transactions."""
         self.engine.sweep()
+        now = self.clock.now()
+        if 0 <= now - self._swept < SWEEP:
+            return
+        self._swept = now
         self.cursors.sweep()
         for id_ in self.sessions.sweep():
             self.cursors.kill_where(lambda cursor, id_=id_: cursor.session is not None and cursor.session.id == id_)

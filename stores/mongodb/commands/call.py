@@ -36,6 +36,7 @@ class Call:
         self.operation = Operation(now=datetime(1970, 1, 1) + timedelta(seconds=node.clock.now()))
         self.cursor = None  # where the cost is counted by a cursor instead
         self.fail = None  # what a fail point does to it
+        self.reply_lost = False
         self.labels = None  # of its error, where they are given
         self.snapshot = None  # cluster time of a snapshot read
 

@@ -42,6 +42,8 @@ async def run(node, request, connection):
         return None, call
     except MongoError as error:
         reply = _failed(node, call, error)
+    if call is not None and call.reply_lost:
+        return None, call
     return _with_times(node, reply), call
 
 

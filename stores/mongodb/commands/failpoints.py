@@ -1,9 +1,10 @@
 """configureFailPoint: faults that a client switches on by a command, as driver tests do.
 
 MongoDB has it where enableTestCommands is set; here with EmbeddedMongoDB(test_commands=True). Lessons use server.faults.
-failCommand fails whole commands, onPrimaryTransactionalWrite single statements of retryable writes: after they are done or, with
-failBeforeCommitExceptionCode, before; failGetMoreAfterCursorCheckout a getMore whose cursor was found, maxTimeAlwaysTimeOut what
-has a time limit. Sources: the MongoDB wiki's page "The failCommand Fail Point", the driver specification "Retryable Writes Tests".
+failCommand fails whole commands; onPrimaryTransactionalWrite loses the reply to a retryable write or, with
+failBeforeCommitExceptionCode, lets a statement of it fail; failGetMoreAfterCursorCheckout fails a getMore whose cursor was found;
+maxTimeAlwaysTimeOut what has a time limit. Sources: the MongoDB wiki's page "The failCommand Fail Point", the driver
+specification "Retryable Writes Tests".
 """
 
 import asyncio
@@ -74,7 +75,8 @@ async def before(call, connection):
     """Let failCommand act on a command: raise its error, raise ConnectionGone, or wait."""
     if call.get("maxTimeMS") and call.node.fail_points[TIME_OUT].hits() is not None:
         raise MongoError("MaxTimeMSExpired", "operation exceeded time limit")
-    data = call.fail = call.node.fail_points["failCommand"].hits(next(iter(call.request.body)), connection.name)
+    client = connection.name or call.get("client", {}).get("application", {}).get("name")  # a first hello says it itself
+    data = call.fail = call.node.fail_points["failCommand"].hits(next(iter(call.request.body)), client)
     if data is None:
         return
     if data.get("blockConnection"):
@@ -86,17 +88,14 @@ async def before(call, connection):
         raise MongoError(data["errorCode"], "Failing command via 'failCommand' failpoint", **data.get("errorExtraInfo", {}))
 
 
-def at_statement(call, done):
-    """Let onPrimaryTransactionalWrite act before (done: False) or after a statement of a retryable write."""
-    point = call.node.fail_points[WRITE]
-    if point.times == 0 or ("failBeforeCommitExceptionCode" in point.data) == done:
-        return
-    data = point.hits()
+def at_statement(call):
+    """Let onPrimaryTransactionalWrite act on a statement of a retryable write: let it fail, or lose the command's reply."""
+    data = call.node.fail_points[WRITE].hits()
     if data is None:
         return
-    if data.get("closeConnection", True):
-        raise ConnectionGone
-    raise MongoError(data.get("failBeforeCommitExceptionCode", 1), f"Failing write via '{WRITE}' failpoint")
+    call.reply_lost = call.reply_lost or data.get("closeConnection", True)
+    if "failBeforeCommitExceptionCode" in data:
+        raise MongoError(data["failBeforeCommitExceptionCode"], f"Failing write via '{WRITE}' failpoint")
 
 
 def at_get_more(call):
