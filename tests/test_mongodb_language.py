@@ -2,6 +2,7 @@
 
 import copy
 import datetime
+import json
 import sys
 from pathlib import Path
 
@@ -15,7 +16,7 @@ import stores
 from stores.mongodb import accumulators, expressions, stages
 from stores.mongodb.commands.registry import COMMANDS
 from stores.mongodb.errors import MongoError
-from stores.mongodb.ordering import MISSING, Sort, compare, equal, sort_key
+from stores.mongodb.ordering import MISSING, Sort, compare, date_of, equal, sort_key
 from stores.mongodb.paths import put, remove
 from stores.mongodb.query import Query, conditions, parser
 from stores.mongodb.stages import Context, functions
@@ -49,6 +50,44 @@ def test_case(server, database, kind, case):
         pytest.skip("this is about what the embedded server refuses")
     found, expected = run.outcome(database, case), run.wanted(case)
     assert run.same(found, expected, case), f"expected {expected}, got {found}"
+
+
+# Another implementation --------------------------------------------------------------------------------------
+
+AGREED = json.loads((FOLDER.parent / "data" / "mongodb_agreed.json").read_text("utf-8"))["cases"]
+
+
+def decoded(value):
+    """Return what the recorded cases mean: dates from milliseconds."""
+    if isinstance(value, dict):
+        return date_of(value["$$date"]) if "$$date" in value else {name: decoded(inner) for name, inner in value.items()}
+    return [decoded(inner) for inner in value] if isinstance(value, list) else value
+
+
+def rounded(value):
+    """Return an answer with numbers as JavaScript knows them, in nine digits; a missing value is null."""
+    if isinstance(value, dict):
+        return {name: rounded(inner) for name, inner in value.items() if inner != {"$$undef": 1}}
+    if isinstance(value, list):
+        return [rounded(inner) for inner in value]
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return float(f"{float(value):.9g}")
+    return value
+
+
+@pytest.mark.parametrize("case", AGREED, ids=[f"{case['tag']} {number}" for number, case in enumerate(AGREED)])
+def test_it_agrees_with_another_implementation(case):
+    documents = decoded(case["docs"])
+    if "filter" in case:
+        found = list(map(Query(decoded(case["filter"])), documents))
+    elif "update" in case:
+        found = [Update(decoded(case["update"])).apply(documents[0])]
+    else:
+        found = list(stages.run(documents, decoded(case["pipeline"]), Context()))
+    expected = decoded(case["answer"])
+    if any(name in json.dumps(case.get("pipeline")) for name in ("$group", "$sortByCount")):  # groups come in any order
+        found, expected = (sorted(each, key=lambda document: json.dumps(document, default=str)) for each in (found, expected))
+    assert rounded(found) == rounded(expected)
 
 
 # The page ----------------------------------------------------------------------------------------------------
@@ -263,3 +302,24 @@ def test_paths_conflict_exactly_when_one_begins_the_other(one, two):
         assert caught.value.code == 40
     else:
         Update(update)
+
+
+# Windows -------------------------------------------------------------------------------------------------------
+
+NUMBERS = st.one_of(st.integers(-100, 100), st.integers(-100, 100).map(Int64), st.floats(-1e6, 1e6), st.none(), st.just("text"))
+BOUNDS = st.sampled_from(["unbounded", "current", *range(-3, 4)])
+
+
+@given(st.lists(NUMBERS, max_size=12), BOUNDS, BOUNDS, st.sampled_from(["$sum", "$avg", "$min", "$max"]))
+def test_a_moving_window_gives_what_adding_it_anew_gives(numbers, low, high, name):
+    window = {"documents": [low, high]}
+    documents = [{"_id": place, "v": value} for place, value in enumerate(numbers)]
+    output = {"r": {name: "$v", "window": window}, "all": {"$push": "$v", "window": window}}
+    pipeline = [{"$setWindowFields": {"sortBy": {"_id": 1}, "output": output}}]
+    try:
+        found = list(stages.run(documents, pipeline, Context()))
+    except MongoError as error:
+        assert error.code == 5339900
+        return
+    for each in found:
+        assert same(each["r"], expressions.evaluate({name: "$all"}, each))

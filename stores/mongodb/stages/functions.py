@@ -6,6 +6,7 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from stores.mongodb import accumulators, paths
+from stores.mongodb.accumulators import running
 from stores.mongodb.errors import MongoError, failed_to_parse
 from stores.mongodb.expressions.dates import MS
 from stores.mongodb.ordering import MISSING, milliseconds, type_name
@@ -40,9 +41,11 @@ def read_function(name, operand, window, order, context):
     accumulator = accumulators.read(name, operand, context.scope, "window")
 
     def run(partition, frame):
-        taken = [accumulator.value(env) for env in partition.envs]
+        taken, spans = [accumulator.value(env) for env in partition.envs], frame(partition)
+        if (moving := running.values(name, taken, spans, context.fold)) is not None:
+            return moving
         made, before, value = [], None, None
-        for at, span in enumerate(frame(partition)):
+        for at, span in enumerate(spans):
             if span != before:
                 value = accumulator.fold(taken[slice(*span)], partition.envs[at])
                 before = span
