@@ -171,6 +171,7 @@ def _enter_snapshot(call, time):
         time = call.node.oplog.last
         call.operation.transaction = call.engine.begin()
         if call.session is not None:
+            call.session.forget_old_snapshots()
             call.session.snapshots[time] = call.operation.transaction
     else:
         snapshot = call.session.snapshots.get(time) if call.session is not None else None
