@@ -114,6 +114,15 @@ def test_a_cursor_belongs_to_its_collection(client, shop, events):
     assert refused(lambda: shop.command("getMore", Int64(id_), collection="other"))[0] == 13
 
 
+@pytest.mark.parametrize("end", ["drop", "rename", "drop the database"])
+def test_a_cursor_ends_with_its_collection(client, events, end):
+    cursor = events.find(batch_size=2)
+    next(cursor)
+    {"drop": events.drop, "rename": lambda: events.rename("other"), "drop the database": lambda: client.drop_database("shop")}[end]()
+    with pytest.raises(CursorNotFound):
+        list(cursor)
+
+
 def test_exhaust_cursors_are_sent_without_being_asked(server, events):
     with server.record() as log:
         assert len(list(events.find(cursor_type=CursorType.EXHAUST, batch_size=2))) == 10
