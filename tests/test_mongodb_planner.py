@@ -2,7 +2,7 @@
 
 import datetime
 
-from bson import Decimal128, Int64, MaxKey, MinKey, ObjectId
+from bson import Decimal128, Int64, MaxKey, MinKey, ObjectId, Timestamp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -194,6 +194,39 @@ numbers = st.one_of(
 @settings(max_examples=600, deadline=None)
 def test_numbers_sort_across_their_types(a, b):
     assert (encode(a) < encode(b)) == (sort_key(a) < sort_key(b)) and (encode(a) == encode(b)) == (sort_key(a) == sort_key(b))
+
+
+# --- ranges within one type, in both directions of an index
+
+kinds = st.sampled_from(
+    [
+        st.integers(-5, 5),
+        st.floats(-2, 2).map(lambda each: round(each, 1)),
+        st.text("abZ", max_size=2),
+        st.sampled_from(IDS),
+        st.sampled_from(DATES),
+        st.booleans(),
+        st.binary(max_size=2),
+        st.dictionaries(st.sampled_from("xy"), small, max_size=2),
+        st.integers(0, 5).map(lambda each: Timestamp(each, 1)),
+    ]
+)
+
+
+@given(kinds.flatmap(lambda kind: st.tuples(st.lists(kind, max_size=8), kind)), st.lists(scalars, max_size=3), directions, directions)
+@settings(max_examples=400, deadline=None)
+def test_ranges_are_the_same_up_and_down(typed, others, way, sort_way):
+    several, end = typed
+    made = collection([{"a": each} for each in [*several, *others]], [({"a": way}, {}), ({"b": 1, "a": way}, {})])
+    for operator in ("$lt", "$lte", "$gt", "$gte"):
+        for filter in ({"a": {operator: end}}, {"b": None, "a": {operator: end}}, {"a": {"$not": {operator: end}}}):
+            scan = found(made, filter, sort={"a": sort_way, "_id": 1}, operation=Operation(hint={"$natural": 1}))
+            for name in (f"a_{way}", f"b_1_a_{way}"):
+                assert sorted(each["_id"] for each in found(made, filter, operation=Operation(hint=name))) == sorted(
+                    each["_id"] for each in scan
+                )
+            keys = [Sort({"a": sort_way}).key(each) for each in found(made, filter, sort={"a": sort_way})]
+            assert keys == [Sort({"a": sort_way}).key(each) for each in scan]
 
 
 # --- the same with few values, so that arrays and bounds often meet
