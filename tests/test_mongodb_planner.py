@@ -243,7 +243,13 @@ dense_conditions = st.one_of(
     st.builds(lambda low, high: {"$elemMatch": {"$gte": low, "$lt": high}}, digit, digit),
     st.builds(lambda each: {"$ne": each}, digit),
 )
-dense_filters = st.dictionaries(st.sampled_from("ab"), dense_conditions, min_size=1, max_size=2)
+dense_leaves = st.dictionaries(st.sampled_from("ab"), dense_conditions, min_size=1, max_size=2)
+dense_filters = st.one_of(
+    dense_leaves,
+    dense_leaves,
+    st.builds(lambda one, other: {"$or": [one, other]}, dense_leaves, dense_leaves),
+    st.builds(lambda both, one, other: {**both, "$or": [one, other]}, dense_leaves, dense_leaves, dense_leaves),
+)
 DENSE_INDEXES = [({"a": 1}, {}), ({"b": -1}, {}), ({"a": 1, "c": 1, "b": 1}, {}), ({"c": 1, "a": 1}, {})]
 
 
@@ -263,3 +269,36 @@ def test_arrays_and_bounds_never_change_what_is_found_or_its_order(docs, filter,
         alone = found(made, filter, sort={path: way}, operation=Operation(hint=name))
         keys = [Sort({path: way}).key(each) for each in alone]
         assert keys == sorted(keys)
+
+
+elements = st.lists(st.fixed_dictionaries({}, optional={"x": digit, "y": digit}), max_size=3)
+element_conditions = st.one_of(
+    digit, st.builds(lambda low: {"$gte": low}, digit), st.builds(lambda low: {"$lt": low}, digit), st.none()
+)
+element_filters = st.one_of(
+    st.builds(lambda x, y: {"l.x": x, "l.y": y}, element_conditions, element_conditions),
+    st.builds(lambda x, y: {"l": {"$elemMatch": {"x": x, "y": y}}}, element_conditions, element_conditions),
+    st.builds(
+        lambda x, y, z: {"l": {"$elemMatch": {"x": x, "y": y}}, "l.x": z}, element_conditions, element_conditions, element_conditions
+    ),
+    st.builds(lambda x, y: {"$and": [{"l": {"$elemMatch": {"x": x}}}, {"l": {"$elemMatch": {"y": y}}}]}, digit, digit),
+)
+
+
+@given(st.lists(elements, min_size=1, max_size=6), element_filters, directions)
+@settings(max_examples=500, deadline=None)
+def test_elements_of_one_array_are_kept_apart(lists, filter, way):
+    made = collection([{"l": each} for each in lists], [({"l.x": 1, "l.y": way}, {}), ({"l.y": 1}, {})])
+    scan = [each["_id"] for each in found(made, filter, operation=Operation(hint={"$natural": 1}))]
+    for name in [None] + [each["name"] for each in made.list_indexes()]:
+        assert sorted(each["_id"] for each in found(made, filter, operation=Operation(hint=name))) == scan, name
+
+
+@given(dense_documents, dense_leaves, st.sampled_from([{"a": 1}, {"a": 1, "b": 1}, {"b": 0}, {"a": 1, "c": 1}]), st.booleans())
+@settings(max_examples=200, deadline=None)
+def test_covered_answers_are_those_of_documents(docs, filter, projection, with_id):
+    shape = projection | {"_id": int(with_id)} if 0 not in projection.values() or not with_id else projection
+    made = collection(docs, [({"a": 1, "b": 1}, {}), ({"b": 1, "a": -1, "c": 1}, {})])
+    scan = found(made, filter, projection=shape, sort={"_id": 1}, operation=Operation(hint={"$natural": 1}))
+    for name in [each["name"] for each in made.list_indexes()]:
+        assert sorted(map(repr, found(made, filter, projection=shape, operation=Operation(hint=name)))) == sorted(map(repr, scan))
