@@ -200,6 +200,20 @@ def test_a_time_limit_holds_against_a_slow_server(server, events):
     assert events.find_one({"_id": 1}, max_time_ms=2_000) == {"_id": 1, "n": 1}
 
 
+def test_variables_are_values_of_expressions(events):
+    found = events.find({"$expr": {"$eq": ["$n", "$$wanted"]}}, let={"wanted": {"$add": [3, 4]}})
+    assert [each["_id"] for each in found] == [7]
+    (shown,) = events.aggregate([{"$match": {"n": 1}}, {"$project": {"told": "$$text"}}], let={"text": {"$literal": "$bar"}})
+    assert shown["told"] == "$bar"
+    events.update_one({"_id": 1}, [{"$set": {"n": "$$twice"}}], let={"twice": {"$multiply": [2, 50]}})
+    assert events.find_one({"_id": 1})["n"] == 100
+
+
+def test_a_result_that_is_too_large(shop):
+    shop.large.insert_many([{"text": "x" * 6_000_000} for _ in range(3)])
+    assert refused(lambda: list(shop.large.aggregate([{"$group": {"_id": None, "all": {"$push": "$text"}}}])))[0] == 10334
+
+
 # Writes.
 
 
