@@ -199,8 +199,10 @@ def _to_place(name, value, place, rounding):
     if not exact.is_finite():
         return value
     rounded = DECIMALS.create_decimal(exact).quantize(Decimal((0, (1,), -digits)), rounding, context=DECIMALS)
-    if rounded.is_nan():  # more digits than a decimal has: nothing to round
-        return value
+    if rounded.is_nan():  # the place has more digits than a decimal: it keeps the 34 that it has
+        if kind == DOUBLE:
+            return value
+        rounded = exact.quantize(Decimal((0, (1,), exact.adjusted() - 33)), rounding, context=DECIMALS)
     return Decimal128(rounded) if kind == DECIMAL else float(rounded)
 
 

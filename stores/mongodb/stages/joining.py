@@ -5,8 +5,9 @@ from stores.mongodb.errors import MongoError, failed_to_parse
 from stores.mongodb.expressions.base import field_path, variable_name
 from stores.mongodb.ordering import MISSING, sort_key, type_name
 from stores.mongodb.query import Query
+from stores.mongodb.regex import is_regex
 from stores.mongodb.stages.base import carry, read, stage
-from stores.mongodb.values import integral, is_number, show
+from stores.mongodb.values import integral, is_number, show, to_double
 
 LOOKUP = ("from", "localField", "foreignField", "let", "pipeline", "as")
 
@@ -120,15 +121,26 @@ class _Join:
         self.table = None
 
     def __call__(self, document):
-        value = paths.get(document, self.local)
-        values = value if isinstance(value, list) else [None if value is MISSING else value]
+        values = self._local_values(document)
         if has_index(self.context, self.target, self.foreign):
             return self._asked(values)
         return self._looked_up(values)
 
+    def _local_values(self, document):
+        """Return the values at localField: the elements of arrays, null if there is none."""
+        found = []
+        for value in paths.leaves(document, self.local):
+            if isinstance(value, list):
+                found += value
+            elif value is not MISSING:
+                found.append(value)
+        return found or [None]
+
     def _asked(self, values):
+        if any(map(is_regex, values)):  # as values, not as patterns
+            return self.context.read(*self.target, {"$or": [{self.foreign: {"$eq": value}} for value in values]})
         wanted = {"$eq": values[0]} if len(values) == 1 else {"$in": values}
-        return self.context.read(*self.target, {self.foreign: wanted}) if values else ()
+        return self.context.read(*self.target, {self.foreign: wanted})
 
     def _looked_up(self, values):
         if self.table is None:
@@ -216,11 +228,15 @@ def _check_graph(operand):
             raise MongoError(40103, f"expected string as argument for {name}, found: {type_name(value)}")
         if name == "maxDepth" and not is_number(value):
             raise MongoError(40100, f"maxDepth requires numeric argument, found {type_name(value)}")
-        if name == "maxDepth" and (integral(value, range(-(2**63), 2**63)) is None or value < 0):
+        if name == "maxDepth" and integral(value, range(-(2**63), 2**63)) is None:
+            raise MongoError(40102, f"maxDepth could not be represented as a long long: {show(value)}")
+        if name == "maxDepth" and to_double(value) < 0:
             raise MongoError(40101, f"maxDepth requires a nonnegative argument, found: {show(value)}")
         if name == "restrictSearchWithMatch" and not isinstance(value, dict):
             raise MongoError(40185, f"restrictSearchWithMatch must be an object, found {type_name(value)}")
-    for name in GRAPH[:5]:
+    if "from" not in operand:
+        raise failed_to_parse("missing 'from' option to $graphLookup stage specification")
+    for name in GRAPH[1:5]:
         if name not in operand:
             raise MongoError(
                 40105, "$graphLookup requires 'from', 'as', 'startWith', 'connectFromField', and 'connectToField' to be specified."

@@ -52,6 +52,9 @@ class ArrayFilters:
             self.queries[name] = Query(spec, fold=fold)
 
     def _identifier(self, spec):
+        for name, code in (("$expr", "QueryFeatureNotAllowed"), ("$where", "BadValue"), ("$text", "BadValue")):
+            if isinstance(spec, dict) and name in spec:
+                raise MongoError(code, f"{name} is not allowed in this context: arrayFilters")
         names = list(dict.fromkeys(_tops(spec)))
         if not names:
             raise MongoError("FailedToParse", "Cannot use an expression without a top-level field name in arrayFilters")
