@@ -117,8 +117,21 @@ TIME = r"(?:[T ]\s*(?P<H>\d{1,2}):(?P<M>\d{2})(?:[:.](?P<S>\d{2})(?:[.,](?P<f>\d
 ZONE_NAME = r"(?P<z>(?:UTC|GMT)?[+-]\d{2}:?\d{2}|(?:UTC|GMT)?[+-]\d{1,2}|[A-Z][A-Za-z_]+/[A-Za-z_/]+|[A-Z]{1,5})"
 ZONE = rf"\s*{ZONE_NAME}?"
 # Abbreviations in hours from UTC, and the military letters: A to M without J go east, N to Y west.
-HOURS = {"EST": -5, "EDT": -4, "CST": -6, "CDT": -5, "MST": -7, "MDT": -6, "PST": -8, "PDT": -7, "WET": 0, "BST": 1, "WEST": 1, "CET": 1, "CEST": 2,
-         "EET": 2, "EEST": 3, "MSK": 3, "IST": 5.5, "JST": 9, "AEST": 10, "AEDT": 11}  # fmt: skip
+HOURS = {
+    "EST": -5,
+    "EDT": -4,
+    "CST": -6,
+    "CDT": -5,
+    "MST": -7,
+    "MDT": -6,
+    "PST": -8,
+    "PDT": -7,
+    "WET": 0,
+    "WEST": 1,
+    "BST": 1,
+    "CET": 1,
+}
+HOURS.update({"CEST": 2, "EET": 2, "EEST": 3, "MSK": 3, "IST": 5.5, "JST": 9, "AEST": 10, "AEDT": 11})
 HOURS.update({letter: hour for hour, letter in enumerate("ABCDEFGHIKLM", 1)})
 HOURS.update({letter: -hour for hour, letter in enumerate("NOPQRSTUVWXY", 1)})
 SHAPES = [
