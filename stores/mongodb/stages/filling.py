@@ -171,6 +171,9 @@ def fill(operand, context):
         raise MongoError(40414, "BSON field '$fill.output' is missing but a required field")
     if "partitionBy" in operand and "partitionByFields" in operand:
         raise MongoError(6050204, "Maximum one of 'partitionBy' and 'partitionByFields can be specified in '$fill'")
+    for name, kind in (("output", "object"), ("sortBy", "object"), ("partitionByFields", "array")):
+        if name in operand:
+            _typed(f"$fill.{name}", operand[name], kind)
     if not operand["output"]:
         raise MongoError(6050203, "The output field in '$fill' must contain at least one field")
     values, windows = {}, {}

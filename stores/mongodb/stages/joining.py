@@ -60,6 +60,8 @@ def _check_lookup(operand):
             raise failed_to_parse(f"unknown argument to $lookup: {name}: {show(value)}")
         if name in ("localField", "foreignField", "as") and not isinstance(value, str):
             raise failed_to_parse(f"$lookup argument '{name}: {show(value)}' must be a string, found {name}: {type_name(value)}")
+        if name == "pipeline" and not isinstance(value, list):
+            raise MongoError("TypeMismatch", "A pipeline must be an array of objects")
         if name == "let" and not isinstance(value, dict):
             raise failed_to_parse(f"$lookup argument 'let: {show(value)}' must be an object, is type {type_name(value)}")
     if "as" not in operand:
@@ -70,8 +72,8 @@ def _check_lookup(operand):
         raise failed_to_parse("$lookup requires either 'pipeline' or both 'localField' and 'foreignField' to be specified")
     if "let" in operand and "pipeline" not in operand:
         raise failed_to_parse("$lookup with a 'let' argument must also specify 'pipeline'")
-    first = operand.get("pipeline", [{}])[:1]
-    if "from" not in operand and not (first and "$documents" in first[0]):
+    first = next(iter(operand.get("pipeline", ())), None)
+    if "from" not in operand and not (isinstance(first, dict) and "$documents" in first):
         raise failed_to_parse("must specify 'from' field for a $lookup")
 
 
@@ -183,7 +185,12 @@ def union_with(operand, context):
         if name not in ("coll", "pipeline", "db"):
             raise MongoError(40415, f"BSON field '$unionWith.{name}' is an unknown field.")
     pipeline = operand.get("pipeline", [])
-    if "coll" not in operand and not (pipeline and "$documents" in pipeline[0]):
+    for name, kind in (("coll", "string"), ("db", "string"), ("pipeline", "array")):
+        if name in operand and type_name(operand[name]) != kind:
+            raise MongoError(
+                "TypeMismatch", f"BSON field '$unionWith.{name}' is the wrong type '{type_name(operand[name])}', expected '{kind}'"
+            )
+    if "coll" not in operand and not (pipeline and isinstance(pipeline[0], dict) and "$documents" in pipeline[0]):
         raise failed_to_parse("$unionWith stage without explicit collection must have a pipeline with $documents as first stage")
     target = operand.get("db", context.database), operand.get("coll", "$cmd.aggregate")
     _check_inner(pipeline, context, target, (), "$unionWith")
