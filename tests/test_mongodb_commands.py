@@ -114,6 +114,15 @@ def test_a_cursor_belongs_to_its_collection(client, shop, events):
     assert refused(lambda: shop.command("getMore", Int64(id_), collection="other"))[0] == 13
 
 
+@pytest.mark.parametrize("end", ["drop", "rename", "drop the database"])
+def test_a_cursor_ends_with_its_collection(client, events, end):
+    cursor = events.find(batch_size=2)
+    next(cursor)
+    {"drop": events.drop, "rename": lambda: events.rename("other"), "drop the database": lambda: client.drop_database("shop")}[end]()
+    with pytest.raises(CursorNotFound):
+        list(cursor)
+
+
 def test_exhaust_cursors_are_sent_without_being_asked(server, events):
     with server.record() as log:
         assert len(list(events.find(cursor_type=CursorType.EXHAUST, batch_size=2))) == 10
@@ -198,6 +207,20 @@ def test_a_time_limit_holds_against_a_slow_server(server, events):
         events.find_one({}, max_time_ms=20)
     assert late.value.code == 50
     assert events.find_one({"_id": 1}, max_time_ms=2_000) == {"_id": 1, "n": 1}
+
+
+def test_variables_are_values_of_expressions(events):
+    found = events.find({"$expr": {"$eq": ["$n", "$$wanted"]}}, let={"wanted": {"$add": [3, 4]}})
+    assert [each["_id"] for each in found] == [7]
+    (shown,) = events.aggregate([{"$match": {"n": 1}}, {"$project": {"told": "$$text"}}], let={"text": {"$literal": "$bar"}})
+    assert shown["told"] == "$bar"
+    events.update_one({"_id": 1}, [{"$set": {"n": "$$twice"}}], let={"twice": {"$multiply": [2, 50]}})
+    assert events.find_one({"_id": 1})["n"] == 100
+
+
+def test_a_result_that_is_too_large(shop):
+    shop.large.insert_many([{"text": "x" * 6_000_000} for _ in range(3)])
+    assert refused(lambda: list(shop.large.aggregate([{"$group": {"_id": None, "all": {"$push": "$text"}}}])))[0] == 10334
 
 
 # Writes.

@@ -194,7 +194,7 @@ def test_a_capped_collection_by_size(engine):
         ({"pipeline": []}, 72),
         ({"timeseries": {}}, 40414),
         ({"expireAfterSeconds": 5}, 72),
-        ({"clusteredIndex": {"key": {"_id": 1}, "unique": True}}, 72),
+        ({"clusteredIndex": {"key": {"a": 1}, "unique": True}}, 197),
     ],
 )
 def test_options_that_are_refused(engine, options, code):
@@ -295,9 +295,21 @@ def test_time_series(engine):
     }
     assert refused(weather.insert, {"sensor": 1}).code == 2
     weather.insert_many([{"_id": 1, "ts": NOW, "sensor": 1}, {"_id": 2, "ts": at(50), "sensor": 1}])
+    weather.insert({"_id": 2, "ts": at(55), "v": 1})  # measurements need no _id of their own
+    assert len(list(weather.find({"_id": 2}))) == 2
     engine.clock.advance(61)
-    assert ids(weather) == [2]
+    assert ids(weather) == [2, 2]
     assert [each["name"] for each in weather.list_indexes()] == ["_id_"]
+
+
+def test_a_clustered_collection_expires_by_its_id(engine):
+    engine.create_collection("app", "by_time", {"clusteredIndex": {"key": {"_id": 1}, "unique": True}, "expireAfterSeconds": 60})
+    made = engine.collection("app", "by_time")
+    made.insert_many([{"_id": NOW}, {"_id": at(30)}])
+    engine.clock.advance(61)
+    assert ids(made) == [at(30)]
+    assert made.list_indexes() == [{"v": 2, "key": {"_id": 1}, "name": "_id_", "unique": True, "clustered": True}]
+    assert refused(made.insert, {"_id": at(30)}).code == 11000
 
 
 # --- names, listings, the oplog

@@ -2,7 +2,7 @@
 
 import datetime
 
-from bson import Decimal128, Int64, MaxKey, MinKey, ObjectId
+from bson import Decimal128, Int64, MaxKey, MinKey, ObjectId, Timestamp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -196,24 +196,65 @@ def test_numbers_sort_across_their_types(a, b):
     assert (encode(a) < encode(b)) == (sort_key(a) < sort_key(b)) and (encode(a) == encode(b)) == (sort_key(a) == sort_key(b))
 
 
+# --- ranges within one type, in both directions of an index
+
+kinds = st.sampled_from(
+    [
+        st.integers(-5, 5),
+        st.floats(-2, 2).map(lambda each: round(each, 1)),
+        st.text("abZ", max_size=2),
+        st.sampled_from(IDS),
+        st.sampled_from(DATES),
+        st.booleans(),
+        st.binary(max_size=2),
+        st.dictionaries(st.sampled_from("xy"), small, max_size=2),
+        st.integers(0, 5).map(lambda each: Timestamp(each, 1)),
+    ]
+)
+
+
+@given(kinds.flatmap(lambda kind: st.tuples(st.lists(kind, max_size=8), kind)), st.lists(scalars, max_size=3), directions, directions)
+@settings(max_examples=400, deadline=None)
+def test_ranges_are_the_same_up_and_down(typed, others, way, sort_way):
+    several, end = typed
+    made = collection([{"a": each} for each in [*several, *others]], [({"a": way}, {}), ({"b": 1, "a": way}, {})])
+    for operator in ("$lt", "$lte", "$gt", "$gte"):
+        for filter in ({"a": {operator: end}}, {"b": None, "a": {operator: end}}, {"a": {"$not": {operator: end}}}):
+            scan = found(made, filter, sort={"a": sort_way, "_id": 1}, operation=Operation(hint={"$natural": 1}))
+            for name in (f"a_{way}", f"b_1_a_{way}"):
+                assert sorted(each["_id"] for each in found(made, filter, operation=Operation(hint=name))) == sorted(
+                    each["_id"] for each in scan
+                )
+            keys = [Sort({"a": sort_way}).key(each) for each in found(made, filter, sort={"a": sort_way})]
+            assert keys == [Sort({"a": sort_way}).key(each) for each in scan]
+
+
 # --- the same with few values, so that arrays and bounds often meet
 
-few = small | st.lists(small, max_size=3)
+digit = st.integers(0, 2)
+few = st.one_of(digit, st.lists(digit, min_size=2, max_size=3), st.lists(digit, max_size=1))
 dense_documents = st.lists(st.fixed_dictionaries({"a": few, "b": few}), min_size=2, max_size=7)
 dense_conditions = st.one_of(
-    small,
-    st.builds(lambda low: {"$gte": low}, small),
-    st.builds(lambda low, high: {"$gt": low, "$lte": high}, small, small),
-    st.builds(lambda each: {"$in": each}, st.lists(small, min_size=1, max_size=3)),
-    st.builds(lambda low, high: {"$elemMatch": {"$gte": low, "$lt": high}}, small, small),
-    st.builds(lambda each: {"$ne": each}, small),
+    st.builds(lambda low, high: {"$gt": low, "$lte": high}, digit, digit),
+    st.builds(lambda low, high: {"$gte": low, "$lt": high}, digit, digit),
+    st.builds(lambda low: {"$gte": low}, digit),
+    digit,
+    st.builds(lambda each: {"$in": each}, st.lists(digit, min_size=1, max_size=2)),
+    st.builds(lambda low, high: {"$elemMatch": {"$gte": low, "$lt": high}}, digit, digit),
+    st.builds(lambda each: {"$ne": each}, digit),
 )
-dense_filters = st.dictionaries(st.sampled_from("ab"), dense_conditions, max_size=2)
+dense_leaves = st.dictionaries(st.sampled_from("ab"), dense_conditions, min_size=1, max_size=2)
+dense_filters = st.one_of(
+    dense_leaves,
+    dense_leaves,
+    st.builds(lambda one, other: {"$or": [one, other]}, dense_leaves, dense_leaves),
+    st.builds(lambda both, one, other: {**both, "$or": [one, other]}, dense_leaves, dense_leaves, dense_leaves),
+)
 DENSE_INDEXES = [({"a": 1}, {}), ({"b": -1}, {}), ({"a": 1, "c": 1, "b": 1}, {}), ({"c": 1, "a": 1}, {})]
 
 
 @given(dense_documents, dense_filters, st.sampled_from("ab"), directions, st.integers(0, 3))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=500, deadline=None)
 def test_arrays_and_bounds_never_change_what_is_found_or_its_order(docs, filter, path, way, limit):
     made = collection(docs, DENSE_INDEXES)
     order = {path: way, "_id": 1}
@@ -228,3 +269,36 @@ def test_arrays_and_bounds_never_change_what_is_found_or_its_order(docs, filter,
         alone = found(made, filter, sort={path: way}, operation=Operation(hint=name))
         keys = [Sort({path: way}).key(each) for each in alone]
         assert keys == sorted(keys)
+
+
+elements = st.lists(st.fixed_dictionaries({}, optional={"x": digit, "y": digit}), max_size=3)
+element_conditions = st.one_of(
+    digit, st.builds(lambda low: {"$gte": low}, digit), st.builds(lambda low: {"$lt": low}, digit), st.none()
+)
+element_filters = st.one_of(
+    st.builds(lambda x, y: {"l.x": x, "l.y": y}, element_conditions, element_conditions),
+    st.builds(lambda x, y: {"l": {"$elemMatch": {"x": x, "y": y}}}, element_conditions, element_conditions),
+    st.builds(
+        lambda x, y, z: {"l": {"$elemMatch": {"x": x, "y": y}}, "l.x": z}, element_conditions, element_conditions, element_conditions
+    ),
+    st.builds(lambda x, y: {"$and": [{"l": {"$elemMatch": {"x": x}}}, {"l": {"$elemMatch": {"y": y}}}]}, digit, digit),
+)
+
+
+@given(st.lists(elements, min_size=1, max_size=6), element_filters, directions)
+@settings(max_examples=500, deadline=None)
+def test_elements_of_one_array_are_kept_apart(lists, filter, way):
+    made = collection([{"l": each} for each in lists], [({"l.x": 1, "l.y": way}, {}), ({"l.y": 1}, {})])
+    scan = [each["_id"] for each in found(made, filter, operation=Operation(hint={"$natural": 1}))]
+    for name in [None] + [each["name"] for each in made.list_indexes()]:
+        assert sorted(each["_id"] for each in found(made, filter, operation=Operation(hint=name))) == scan, name
+
+
+@given(dense_documents, dense_leaves, st.sampled_from([{"a": 1}, {"a": 1, "b": 1}, {"b": 0}, {"a": 1, "c": 1}]), st.booleans())
+@settings(max_examples=200, deadline=None)
+def test_covered_answers_are_those_of_documents(docs, filter, projection, with_id):
+    shape = projection | {"_id": int(with_id)} if 0 not in projection.values() or not with_id else projection
+    made = collection(docs, [({"a": 1, "b": 1}, {}), ({"b": 1, "a": -1, "c": 1}, {})])
+    scan = found(made, filter, projection=shape, sort={"_id": 1}, operation=Operation(hint={"$natural": 1}))
+    for name in [each["name"] for each in made.list_indexes()]:
+        assert sorted(map(repr, found(made, filter, projection=shape, operation=Operation(hint=name)))) == sorted(map(repr, scan))

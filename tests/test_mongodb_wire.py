@@ -171,6 +171,12 @@ def test_the_old_hello_is_answered_in_its_own_way(server):
     assert told["hosts"] == [f"{server.host}:{server.port}"] == [told["me"]]
 
 
+def test_other_commands_in_the_old_way_are_refused(server):
+    body = struct.pack("<i", 0) + b"shop.$cmd\0" + struct.pack("<ii", 0, -1) + bson.encode({"find": "things"})
+    reply = exchange(server, struct.pack("<iiii", 16 + len(body), 3, 0, 2004) + body)
+    assert bson.decode(reply[36:])["code"] == 352
+
+
 def test_a_write_that_wants_no_reply_gets_none(server):
     insert = message({"insert": "quiet", "$db": "shop", "documents": [{"_id": 1}]}, flags=2)
     ping = message({"ping": 1, "$db": "admin"}, id_=8)

@@ -5,7 +5,7 @@ import re
 from bson import Binary
 
 from stores.mongodb import collation, query
-from stores.mongodb.errors import MongoError, not_embedded
+from stores.mongodb.errors import MongoError
 from stores.mongodb.indexes import spec
 from stores.mongodb.oplog import Change
 
@@ -45,8 +45,8 @@ def checked_options(options):
         if name not in OPTIONS:
             raise MongoError(40415, f"BSON field 'create.{name}' is an unknown field.")
     kept = {name: value for name, value in options.items() if name not in IGNORED and value is not None}
-    if kept.pop("clusteredIndex", None):
-        raise not_embedded("a clustered collection", "InvalidOptions")
+    if "clusteredIndex" in kept:
+        _clustered(kept)
     if kept.get("capped") or "size" in kept or "max" in kept:
         _capped(kept)
     if "viewOn" in kept:
@@ -55,7 +55,7 @@ def checked_options(options):
         raise MongoError("InvalidOptions", "'pipeline' requires 'viewOn' to also be specified")
     if "timeseries" in kept:
         _time_series(kept)
-    elif "expireAfterSeconds" in kept:
+    elif "expireAfterSeconds" in kept and "clusteredIndex" not in kept:
         raise MongoError(
             "InvalidOptions",
             "'expireAfterSeconds' is only supported on time-series collections or when the 'clusteredIndex' option is specified",
@@ -77,6 +77,15 @@ def _capped(kept):
     if isinstance(size, bool) or not isinstance(size, int | float) or size < 1:
         raise MongoError("BadValue", f"BSON field 'size' value must be >= 1, actual value '{size}'")
     kept["size"] = (int(size) + 255) // 256 * 256  # MongoDB raises it to a multiple of 256
+
+
+def _clustered(kept):
+    rules = kept["clusteredIndex"]
+    if not isinstance(rules, dict) or rules.get("key") != {"_id": 1} or not rules.get("unique"):
+        raise MongoError(
+            "InvalidIndexSpecificationOption", "The clusteredIndex option is only supported for key: {_id: 1} and unique: true"
+        )
+    kept["clusteredIndex"] = {"v": 2, "key": {"_id": 1}, "name": rules.get("name") or "_id_", "unique": True}
 
 
 def _time_series(kept):
@@ -153,8 +162,7 @@ class Catalog:
             self.engine.views.check(database, name)
         else:
             store.create()
-        if "timeseries" in kept:
-            self._time_index(store)
+        self._expiry_index(store)
         change = Change(
             "create", database, name, description={"idIndex": {"v": 2, "key": {"_id": 1}, "name": "_id_"}, **kept}, uuid=store.uuid
         )
@@ -163,9 +171,12 @@ class Catalog:
         else:
             transaction.changes.append(change)
 
-    def _time_index(self, store):
-        # Measurements are found and expire by their time; listIndexes does not show this index.
-        field = store.options["timeseries"]["timeField"]
+    def _expiry_index(self, store):
+        # Measurements are found by their time, and expire by it; documents of a clustered collection by their _id.
+        # listIndexes does not show this index.
+        if not store.is_time_series and "clusteredIndex" not in store.options:
+            return
+        field = store.options["timeseries"]["timeField"] if store.is_time_series else "_id"
         made = {"v": 2, "key": {field: 1}, "name": "$time"}
         if "expireAfterSeconds" in store.options:
             made["expireAfterSeconds"] = store.options["expireAfterSeconds"]
@@ -227,8 +238,7 @@ class Catalog:
         if options.get("expireAfterSeconds") == "off":
             changed.pop("expireAfterSeconds")
         configure(store, checked_options(changed))
-        if "timeseries" in store.options:
-            self._time_index(store)
+        self._expiry_index(store)
         self.engine.oplog.add(Change("modify", database, name, description=options, uuid=store.uuid))
         return answer
 

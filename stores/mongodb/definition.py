@@ -57,7 +57,10 @@ def _visible(store):
 
 def list_indexes(collection, operation=None):
     """Return the indexes as listIndexes shows them."""
-    return [dict(tree.spec) for tree in _visible(existing(collection, operation))]
+    store = existing(collection, operation)
+    clustered = store.options.get("clusteredIndex")
+    listed = [dict(tree.spec) for tree in _visible(store)]
+    return [{**clustered, "clustered": True}, *listed[1:]] if clustered else listed
 
 
 def drop_indexes(collection, index):

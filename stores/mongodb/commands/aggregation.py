@@ -64,6 +64,8 @@ def _check(call, pipeline):
     for name in (next(iter(stage)) for stage in pipeline):
         if call.transaction is not None and name in NOT_IN_TRANSACTIONS:
             raise MongoError("OperationNotSupportedInTransaction", f"{name} cannot be used in a transaction")
+        if name in WRITES and call.get("readConcern", {}).get("level") == "linearizable":
+            raise MongoError("InvalidOptions", f"{name} cannot be used with a 'linearizable' read concern level")
         if call.flag("apiStrict") and name in NOT_IN_API_1:
             raise MongoError("APIStrictError", f"stage {name} is not allowed with 'apiStrict: true' in API Version 1")
 

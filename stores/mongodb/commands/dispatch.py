@@ -7,6 +7,7 @@ from bson import Int64, Timestamp
 from stores.mongodb.commands import failpoints, registry
 from stores.mongodb.commands.call import Call, whole
 from stores.mongodb.errors import RETRYABLE_WRITE, TRANSIENT, MongoError, bad_value, failed_to_parse
+from stores.mongodb.protocol.messages import OP_QUERY
 
 LEVELS = ("local", "available", "majority", "linearizable", "snapshot")
 SIGNATURE = {"hash": b"\0" * 20, "keyId": Int64(0)}
@@ -51,6 +52,10 @@ def _accept(node, request, connection):
     body = request.body
     name = next(iter(body), "")
     spec = registry.look_up(name)
+    if request.opcode == OP_QUERY and spec.name not in ("hello", "isMaster"):
+        raise MongoError(
+            "UnsupportedOpQueryCommand", f"Unsupported OP_QUERY command: {name}. The client driver may require an upgrade"
+        )
     if not isinstance(body.get("$db"), str):
         raise MongoError(40571, "OP_MSG requests require a $db argument")
     call = Call(node, connection, request, spec)
@@ -67,7 +72,7 @@ def _check_api(call):
         if any(call.body.get(name) is not None for name in registry.API[1:]):
             raise MongoError("APIVersionError", "Provided apiStrict and/or apiDeprecationErrors without passing apiVersion")
     elif version != "1":
-        raise MongoError(322, f'API version must be "1": found "{version}"')
+        raise MongoError("APIVersionError", f'API version must be "1": found "{version}"')
     elif call.flag("apiStrict") and not call.spec.api:
         raise MongoError(
             "APIStrictError",
@@ -166,6 +171,7 @@ def _enter_snapshot(call, time):
         time = call.node.oplog.last
         call.operation.transaction = call.engine.begin()
         if call.session is not None:
+            call.session.forget_old_snapshots()
             call.session.snapshots[time] = call.operation.transaction
     else:
         snapshot = call.session.snapshots.get(time) if call.session is not None else None

@@ -1,7 +1,7 @@
 """find, count, distinct, explain."""
 
 from stores.mongodb import cursors
-from stores.mongodb.commands.call import whole
+from stores.mongodb.commands.call import values_of, whole
 from stores.mongodb.commands.handshake import VERSION
 from stores.mongodb.commands.registry import COMMANDS, check_fields, command
 from stores.mongodb.errors import MongoError, bad_value, failed_to_parse
@@ -21,7 +21,7 @@ FIND = {
 def share(call):
     """Give the engine's operation the options that reads and writes have in common."""
     operation: Operation = call.operation
-    operation.let = call.get("let")
+    operation.let = call.let
     operation.collation = call.get("collation")
     operation.hint = call.get("hint")
     operation.comment = call.get("comment")
@@ -122,7 +122,8 @@ def explain(call):
 
 def explained(call, kind, inner, verbosity):
     operation = call.operation
-    operation.let, operation.collation, operation.hint = inner.get("let"), inner.get("collation"), inner.get("hint")
+    operation.let = values_of(inner.get("let"), operation.now)
+    operation.collation, operation.hint = inner.get("collation"), inner.get("hint")
     name = next(iter(inner.values()))
     collection = call.engine.collection(call.database, name if isinstance(name, str) else "$cmd.aggregate")
     told = collection.explain(kind, inner, verbosity, operation)

@@ -108,7 +108,7 @@ def for_statement(call, statement):
     """Return the engine's operation with the options of one statement."""
     operation = call.operation
     operation.hint, operation.collation = statement.get("hint"), statement.get("collation")
-    operation.let = call.get("let")
+    operation.let = call.let
     return operation
 
 

@@ -30,6 +30,7 @@ NUMBER, STRING, OBJECT, ARRAY, BINARY, OBJECT_ID = b"\x30", b"\x40", b"\x50", b"
 FALSE, TRUE = b"\x90", b"\x91"
 DATE, TIMESTAMP, REGEX, CODE, SCOPED_CODE = b"\xa0", b"\xb0", b"\xc0", b"\xd0", b"\xd1"
 MAX_KEY = b"\xef"
+OPEN_TYPES = {NUMBER, STRING, OBJECT, ARRAY, BINARY, OBJECT_ID, DATE, TIMESTAMP, REGEX, CODE, SCOPED_CODE}  # never a whole key
 TYPE_OF = {NAN: NUMBER, TRUE: FALSE}  # where one type has two bytes
 
 INVERTED = bytes(255 - byte for byte in range(256))
@@ -48,6 +49,14 @@ def encode(value, fold=None):
 def invert(key):
     """Return the bytes that sort the other way round."""
     return key.translate(INVERTED)
+
+
+def invert_bound(bound):
+    """Return the end of an interval that sorts the other way round.
+
+    A type's byte alone lies before all values of the type. Inverted it must lie behind them all, and they are longer.
+    """
+    return bytes([256 - bound[0]]) if bound in OPEN_TYPES else invert(bound)
 
 
 def number(value, _=None):

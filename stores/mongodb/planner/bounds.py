@@ -1,6 +1,6 @@
 """Reading an index within bounds, examining as many keys as MongoDB does."""
 
-from stores.mongodb.indexes.keystring import LAST, invert
+from stores.mongodb.indexes.keystring import LAST, invert, invert_bound
 from stores.mongodb.planner.intervals import Interval, is_everything
 
 
@@ -19,7 +19,7 @@ class Bounds:
         # A descending field has inverted keys: its intervals are inverted, and come in the other order.
         if way > 0:
             return list(bounds)
-        return [Interval(invert(b.high), invert(b.low), b.with_high, b.with_low, b.text[::-1]) for b in reversed(bounds)]
+        return [Interval(invert_bound(b.high), invert_bound(b.low), b.with_high, b.with_low, b.text[::-1]) for b in reversed(bounds)]
 
     def shown(self):
         """Return the bounds as explain shows them, in the direction of the scan."""

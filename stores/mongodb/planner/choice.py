@@ -178,7 +178,7 @@ def scan_all(store, request, direction=1):
 
 
 def _finds_by_id(store, request):
-    if set(request.filter) != {"_id"} or request.sort or request.skip or request.purpose == "distinct":
+    if set(request.filter) != {"_id"} or store.is_time_series or request.sort or request.skip or request.purpose == "distinct":
         return False
     value = request.filter["_id"]
     same = (
