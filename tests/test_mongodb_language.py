@@ -328,8 +328,9 @@ def test_a_moving_window_gives_what_adding_it_anew_gives(numbers, low, high, nam
 # Any operand at all ----------------------------------------------------------------------------------------------
 
 WORDS = (
-    "input in cond as date unit amount startDate endDate timezone format field value n p method sortBy output by range step bounds "
-    "from localField foreignField pipeline let _id groupBy boundaries buckets path newRoot size coll window documents $each $sum $gt $add"
+    "input in cond as date unit amount startDate endDate timezone format field value n p method sortBy output by range step "
+    "bounds from localField foreignField pipeline let _id groupBy boundaries buckets path newRoot size coll window documents "
+    "$each $sum $gt $add"
 )
 ARGUMENTS = st.sampled_from(WORDS.split())
 PATHS_OF_A = st.sampled_from(["$a", "$a.b", "$$ROOT", "$$NOW", "$", "day", "approximate", "full"])
