@@ -323,3 +323,65 @@ def test_a_moving_window_gives_what_adding_it_anew_gives(numbers, low, high, nam
         return
     for each in found:
         assert same(each["r"], expressions.evaluate({name: "$all"}, each))
+
+
+# Any operand at all ----------------------------------------------------------------------------------------------
+
+WORDS = (
+    "input in cond as date unit amount startDate endDate timezone format field value n p method sortBy output by range step "
+    "bounds from localField foreignField pipeline let _id groupBy boundaries buckets path newRoot size coll window documents "
+    "$each $sum $gt $add"
+)
+ARGUMENTS = st.sampled_from(WORDS.split())
+PATHS_OF_A = st.sampled_from(["$a", "$a.b", "$$ROOT", "$$NOW", "$", "day", "approximate", "full"])
+OPERANDS = st.recursive(
+    SCALARS | PATHS_OF_A, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(ARGUMENTS, inner, max_size=4), max_leaves=10
+)
+
+
+class Alone(Context):
+    """A context with one small collection."""
+
+    def read(self, database, collection, filter=None):
+        yield {"_id": 1, "a": 5}
+
+    def replace(self, *_):
+        pass
+
+    insert = put = replace
+
+    def coll_stats(self):
+        return {"count": 1}
+
+    def index_stats(self):
+        return ()
+
+    current_op = list_sessions = index_stats
+
+
+def refuses_at_most(function):
+    """Run a function that may raise what MongoDB says, and nothing else."""
+    try:
+        function()
+    except MongoError as error:
+        assert error.code > 1
+
+
+@given(st.sampled_from(sorted(expressions.OPERATORS)), OPERANDS, DOCUMENTS)
+def test_an_expression_has_a_value_or_mongodbs_error(name, operand, document):
+    refuses_at_most(lambda: expressions.evaluate({name: operand}, document, {"NOW": datetime.datetime(2026, 11, 20)}))
+
+
+@given(st.sampled_from(sorted(stages.STAGES)), OPERANDS, DOCUMENTS)
+def test_a_stage_gives_documents_or_mongodbs_error(name, operand, document):
+    refuses_at_most(lambda: list(stages.run([document, {}], [{name: operand}], Alone("shop", "items"))))
+
+
+@given(st.sampled_from(sorted({*conditions.READERS, *parser.GEO})), OPERANDS, DOCUMENTS)
+def test_a_condition_holds_or_not_or_is_mongodbs_error(name, operand, document):
+    refuses_at_most(lambda: Query({"a": {name: operand}})(document))
+
+
+@given(st.sampled_from(sorted(operators.OPERATORS)), PATHS | st.sampled_from(["a.$[]", "a.$", "", "a..b", "$a"]), OPERANDS, DOCUMENTS)
+def test_an_update_changes_or_is_mongodbs_error(name, path, operand, document):
+    refuses_at_most(lambda: Update({name: {path: operand}}).apply(document))

@@ -8,6 +8,7 @@ from stores.mongodb.errors import MongoError
 from stores.mongodb.expressions import Scope, environment, read
 from stores.mongodb.expressions.base import SYSTEM
 from stores.mongodb.ordering import MISSING, type_name
+from stores.mongodb.query import Reading
 from stores.mongodb.query.parser import Parser
 from stores.mongodb.values import is_number, show, to_double
 
@@ -229,8 +230,6 @@ def _computes(tree):
 
 def _elem_match(name, operand, scope):
     """Return the node that gives the first element that matches, in an array of its own."""
-    from stores.mongodb.query import Reading
-
     parser = Parser(Reading(scope, scope.fold))
     first = next(iter(operand), "")
     if first.startswith("$") and first not in ("$and", "$or", "$nor"):

@@ -209,6 +209,8 @@ def named(name, operand, scope, required=(), optional=(), not_object=9, unknown=
 
 def variable_name(name):
     """Return the name if a user may define a variable of it. Raises 16866 to 16868."""
+    if not isinstance(name, str):
+        raise MongoError("TypeMismatch", f"the name of a variable must be a string, found {type_name(name)}")
     if not name:
         raise MongoError(16866, "empty variable names are not allowed")
     if name == "CURRENT":

@@ -15,7 +15,7 @@ from bson.errors import InvalidId
 from stores.mongodb.expressions.base import MongoError, expect, named, nullish, parse, reads, show, takes, type_name
 from stores.mongodb.expressions.timezones import parse_date
 from stores.mongodb.ordering import INT32, INT64, TYPE_CODES, date_of, milliseconds
-from stores.mongodb.values import decimal128, format_double, iso, rank, to_date, to_decimal, to_double, truth
+from stores.mongodb.values import decimal128, format_double, integral, iso, rank, to_date, to_decimal, to_double, truth
 
 NAMES = {code: name for name, code in TYPE_CODES.items()}
 NUMBERS = ("int", "long", "double", "decimal")
@@ -88,11 +88,11 @@ def target(to):
         raise MongoError("BadValue", f"Unknown type name: {to}")
     if not rank(to):
         raise MongoError("FailedToParse", f"$convert's 'to' argument must be a string or number, but is {type_name(to)}")
-    if to_double(to) != math.floor(to_double(to)):
+    if integral(to, INT64) is None:
         raise MongoError("FailedToParse", "In $convert, numeric 'to' argument is not an integer")
-    if int(to_double(to)) not in NAMES:
+    if integral(to, INT64) not in NAMES:
         raise MongoError("FailedToParse", f"In $convert, numeric value for 'to' does not correspond to a BSON type: {show(to)}")
-    return NAMES[int(to_double(to))]
+    return NAMES[integral(to, INT64)]
 
 
 def _short(name, kind):

@@ -40,6 +40,6 @@ def let(operand, scope):
 
 @reads("$meta")
 def meta(operand, scope):
-    if operand not in META:
+    if not isinstance(operand, str) or operand not in META:
         raise MongoError(17308, f"Unsupported argument to $meta: {operand}")
     return lambda env: env.get("META", {}).get(operand, MISSING)

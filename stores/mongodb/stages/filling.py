@@ -6,6 +6,7 @@ from stores.mongodb.expressions.base import field_path
 from stores.mongodb.expressions.dates import UNITS, add
 from stores.mongodb.ordering import MISSING, sort_key, type_name
 from stores.mongodb.stages.base import carry, stage
+from stores.mongodb.stages.windows import set_window_fields
 from stores.mongodb.values import integral, is_number, nullish, show, to_double, total
 
 BOUNDS = "the bounds in a range statement must be the string 'full', 'partition', or an ascending array of two numbers or two dates"
@@ -170,6 +171,9 @@ def fill(operand, context):
         raise MongoError(40414, "BSON field '$fill.output' is missing but a required field")
     if "partitionBy" in operand and "partitionByFields" in operand:
         raise MongoError(6050204, "Maximum one of 'partitionBy' and 'partitionByFields can be specified in '$fill'")
+    for name, kind in (("output", "object"), ("sortBy", "object"), ("partitionByFields", "array")):
+        if name in operand:
+            _typed(f"$fill.{name}", operand[name], kind)
     if not operand["output"]:
         raise MongoError(6050203, "The output field in '$fill' must contain at least one field")
     values, windows = {}, {}
@@ -188,8 +192,6 @@ def fill(operand, context):
         windows[path] = {"$linearFill" if spec["method"] == "linear" else "$locf": f"${path}"}
     functions = []
     if windows:
-        from stores.mongodb.stages.windows import set_window_fields
-
         by = operand.get("partitionBy")
         if "partitionByFields" in operand:
             by = {f"k{number}": f"${path}" for number, path in enumerate(operand["partitionByFields"])}

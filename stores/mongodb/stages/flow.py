@@ -1,6 +1,7 @@
 """Stages that let documents through or hold them back: $match, $sort, $limit, $skip, $sample, $redact, $count, $facet."""
 
 import itertools
+import math
 import random
 
 from stores.mongodb.errors import MongoError
@@ -76,7 +77,7 @@ def sample(operand, context):
         raise MongoError(28749, "$sample stage must specify a size")
     if not is_number(operand["size"]):
         raise MongoError(28746, "size argument to $sample must be a number")
-    size = int(to_double(operand["size"]))
+    size = math.floor(to_double(operand["size"])) if math.isfinite(to_double(operand["size"])) else 0
     if size <= 0:
         raise MongoError(28747, "size argument to $sample must be a positive integer")
 

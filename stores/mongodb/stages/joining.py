@@ -21,10 +21,11 @@ def lookup(operand, context):
     pipeline = operand.get("pipeline", [])
     _check_inner(pipeline, context, target, variables, "$lookup")
     environment = context.environments()
-    join = None
-    if "localField" in operand:
-        join = _Join(context, target, field_path(operand["localField"]), operand["foreignField"])
-    source = _Source(context, target) if operand.get("from") is not None else iter
+    source = _Source(context, target)
+    if "from" not in operand:  # the pipeline begins with $documents
+        source.documents = [] if context.checking else list(read(pipeline[:1], context)[0](iter(())))
+        pipeline = pipeline[1:]
+    join = _Join(source, field_path(operand["localField"]), operand["foreignField"], context.fold) if "localField" in operand else None
 
     def joined(document):
         found = join(document) if join else source()
@@ -60,6 +61,8 @@ def _check_lookup(operand):
             raise failed_to_parse(f"unknown argument to $lookup: {name}: {show(value)}")
         if name in ("localField", "foreignField", "as") and not isinstance(value, str):
             raise failed_to_parse(f"$lookup argument '{name}: {show(value)}' must be a string, found {name}: {type_name(value)}")
+        if name == "pipeline" and not isinstance(value, list):
+            raise MongoError("TypeMismatch", "A pipeline must be an array of objects")
         if name == "let" and not isinstance(value, dict):
             raise failed_to_parse(f"$lookup argument 'let: {show(value)}' must be an object, is type {type_name(value)}")
     if "as" not in operand:
@@ -70,8 +73,8 @@ def _check_lookup(operand):
         raise failed_to_parse("$lookup requires either 'pipeline' or both 'localField' and 'foreignField' to be specified")
     if "let" in operand and "pipeline" not in operand:
         raise failed_to_parse("$lookup with a 'let' argument must also specify 'pipeline'")
-    first = operand.get("pipeline", [{}])[:1]
-    if "from" not in operand and not (first and "$documents" in first[0]):
+    first = next(iter(operand.get("pipeline", ())), None)
+    if "from" not in operand and not (isinstance(first, dict) and "$documents" in first):
         raise failed_to_parse("must specify 'from' field for a $lookup")
 
 
@@ -93,7 +96,7 @@ def _target(stage_name, source, context):
 
 
 class _Source:
-    """The documents of a collection, read once for as many documents as ask."""
+    """The documents of a collection, read once for as many documents as ask; or `documents` that are given."""
 
     def __init__(self, context, target):
         self.context = context
@@ -105,6 +108,14 @@ class _Source:
             self.documents = list(self.context.read(*self.target))
         return self.documents
 
+    def indexed(self, path):
+        """Return whether asking for values of a path is better than reading everything."""
+        return self.documents is None and has_index(self.context, self.target, path)
+
+    def asked(self, filter):
+        """Return the documents that match a filter."""
+        return self.context.read(*self.target, filter)
+
 
 class _Join:
     """The documents of a collection whose foreignField equals a document's localField.
@@ -113,16 +124,16 @@ class _Join:
     hash join does.
     """
 
-    def __init__(self, context, target, local, foreign):
-        self.context = context
-        self.target = target
+    def __init__(self, source, local, foreign, fold):
+        self.source = source
         self.local = local
         self.foreign = foreign
+        self.fold = fold
         self.table = None
 
     def __call__(self, document):
         values = self._local_values(document)
-        if has_index(self.context, self.target, self.foreign):
+        if self.source.indexed(self.foreign):
             return self._asked(values)
         return self._looked_up(values)
 
@@ -138,14 +149,14 @@ class _Join:
 
     def _asked(self, values):
         if any(map(is_regex, values)):  # as values, not as patterns
-            return self.context.read(*self.target, {"$or": [{self.foreign: {"$eq": value}} for value in values]})
+            return self.source.asked({"$or": [{self.foreign: {"$eq": value}} for value in values]})
         wanted = {"$eq": values[0]} if len(values) == 1 else {"$in": values}
-        return self.context.read(*self.target, {self.foreign: wanted})
+        return self.source.asked({self.foreign: wanted})
 
     def _looked_up(self, values):
         if self.table is None:
             self.table, parts = {}, self.foreign.split(".")
-            for number, document in enumerate(self.context.read(*self.target)):
+            for number, document in enumerate(self.source()):
                 for value, _ in paths.elements(document, parts):
                     self.table.setdefault(self._key(value), {})[number] = document
         found = {}
@@ -154,7 +165,7 @@ class _Join:
         return [found[number] for number in sorted(found)]
 
     def _key(self, value):
-        return sort_key(value, self.context.fold)
+        return sort_key(value, self.fold)
 
 
 def has_index(context, target, path):
@@ -183,7 +194,12 @@ def union_with(operand, context):
         if name not in ("coll", "pipeline", "db"):
             raise MongoError(40415, f"BSON field '$unionWith.{name}' is an unknown field.")
     pipeline = operand.get("pipeline", [])
-    if "coll" not in operand and not (pipeline and "$documents" in pipeline[0]):
+    for name, kind in (("coll", "string"), ("db", "string"), ("pipeline", "array")):
+        if name in operand and type_name(operand[name]) != kind:
+            raise MongoError(
+                "TypeMismatch", f"BSON field '$unionWith.{name}' is the wrong type '{type_name(operand[name])}', expected '{kind}'"
+            )
+    if "coll" not in operand and not (pipeline and isinstance(pipeline[0], dict) and "$documents" in pipeline[0]):
         raise failed_to_parse("$unionWith stage without explicit collection must have a pipeline with $documents as first stage")
     target = operand.get("db", context.database), operand.get("coll", "$cmd.aggregate")
     _check_inner(pipeline, context, target, (), "$unionWith")

@@ -6,6 +6,7 @@ from stores.mongodb.errors import MongoError, failed_to_parse
 from stores.mongodb.expressions.base import variable_name
 from stores.mongodb.ordering import MISSING, compare, equal, type_name
 from stores.mongodb.stages.base import read, stage
+from stores.mongodb.update import PIPELINE_STAGES
 from stores.mongodb.values import show
 
 WHEN_MATCHED = ("replace", "keepExisting", "merge", "fail")
@@ -117,8 +118,6 @@ class _Merge:
             )
 
     def _check_pipeline(self):
-        from stores.mongodb.update import PIPELINE_STAGES
-
         for spec in self.matched:
             name = next(iter(spec), "")
             if name not in PIPELINE_STAGES:

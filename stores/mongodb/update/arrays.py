@@ -4,7 +4,9 @@ from typing import NamedTuple
 
 from stores.mongodb.errors import MongoError
 from stores.mongodb.expressions.arrays import array_sorter
-from stores.mongodb.ordering import MISSING, sort_key, type_name
+from stores.mongodb.ordering import MISSING, Sort, sort_key, type_name
+from stores.mongodb.query import Query
+from stores.mongodb.query.parser import is_operators
 from stores.mongodb.regex import is_regex
 from stores.mongodb.values import integral, is_number, show
 
@@ -49,8 +51,6 @@ def _sorter(by, fold):
     arrange = array_sorter(by, fold)
     if is_number(by):
         return arrange
-    from stores.mongodb.ordering import Sort
-
     order = Sort(by, fold)
     return lambda array: sorted(array, key=lambda value: order.key(value if isinstance(value, dict) else {}))
 
@@ -113,9 +113,6 @@ def pop(current, end, change, path):
 
 def read_pull(operand, path, fold):
     """Return the test of the elements to take out: a condition, a filter for documents, or a value."""
-    from stores.mongodb.query import Query
-    from stores.mongodb.query.parser import is_operators
-
     if is_regex(operand) or is_operators(operand):
         query = Query({"v": {"$elemMatch": operand} if isinstance(operand, dict) else {"$elemMatch": {"$regex": operand}}}, fold=fold)
         return lambda value: query({"v": [value]})

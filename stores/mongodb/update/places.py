@@ -5,6 +5,7 @@ import re
 from stores.mongodb.errors import MongoError
 from stores.mongodb.ordering import MISSING
 from stores.mongodb.paths import is_index
+from stores.mongodb.query import Query
 from stores.mongodb.values import show
 
 IDENTIFIER = re.compile(r"[a-z][A-Za-z0-9]*")
@@ -47,8 +48,6 @@ class ArrayFilters:
             name = self._identifier(spec)
             if name in self.queries:
                 raise MongoError("FailedToParse", f"Found multiple array filters with the same top-level field name {name}")
-            from stores.mongodb.query import Query
-
             self.queries[name] = Query(spec, fold=fold)
 
     def _identifier(self, spec):
