@@ -10,7 +10,7 @@ specification "Retryable Writes Tests".
 import asyncio
 
 from stores.mongodb.commands.call import whole
-from stores.mongodb.commands.registry import command
+from stores.mongodb.commands.registry import COMMANDS, command
 from stores.mongodb.errors import MongoError
 
 WRITE = "onPrimaryTransactionalWrite"
@@ -45,9 +45,13 @@ class FailPoint:
             case {"skip": skip}:
                 self.skip, self.times = whole(skip, "skip"), None
 
-    def hits(self, name=None, client=None):
+    def _means(self, spec):
+        """Whether the fault names this command, in any of its spellings."""
+        return any(COMMANDS.get(name) is spec for name in self.data["failCommands"])
+
+    def hits(self, spec=None, client=None):
         """Return what is to happen to this command or statement, or None; it uses up one time."""
-        if self.times == 0 or ("failCommands" in self.data and name not in self.data["failCommands"]):
+        if self.times == 0 or ("failCommands" in self.data and not self._means(spec)):
             return None
         if self.data.get("appName", client) != client:
             return None
@@ -76,7 +80,7 @@ async def before(call, connection):
     if call.get("maxTimeMS") and call.node.fail_points[TIME_OUT].hits() is not None:
         raise MongoError("MaxTimeMSExpired", "operation exceeded time limit")
     client = connection.name or call.get("client", {}).get("application", {}).get("name")  # a first hello says it itself
-    data = call.fail = call.node.fail_points["failCommand"].hits(next(iter(call.request.body)), client)
+    data = call.fail = call.node.fail_points["failCommand"].hits(call.spec, client)
     if data is None:
         return
     if data.get("blockConnection"):
