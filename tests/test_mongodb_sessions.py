@@ -310,6 +310,18 @@ def test_collections_can_be_created_in_a_transaction(client):
     assert client.shop.fresh.find_one() == {"_id": 1}
 
 
+def test_indexes_of_a_collection_that_exists_cannot_be_created_in_a_transaction(client, accounts):
+    with client.start_session() as session:
+        session.start_transaction()
+        with pytest.raises(OperationFailure) as refused:
+            accounts.create_index("balance", session=session)
+        assert refused.value.code == 263
+    with client.start_session() as session, session.start_transaction():
+        client.shop.fresh.create_index("a", session=session)
+        client.shop.fresh.insert_one({"a": 1}, session=session)
+    assert "a_1" in client.shop.fresh.index_information()
+
+
 # Sessions.
 
 
