@@ -22,7 +22,7 @@ __all__ = ["NAMES", "NotOnRealServer", "Unreachable", "local", "running", "start
 
 # One folder each, with the same shape: VARIABLE (the environment variable that names a real server),
 # start_embedded(**options) -> Server, start_real(address, **options) -> Server.
-NAMES = ("cassandra", "couchdb", "hbase", "memcached", "neo4j", "redis")
+NAMES = ("cassandra", "couchdb", "hbase", "memcached", "mongodb", "neo4j", "redis")
 
 _running = {}  # (name, address, options) -> Server
 _lock = threading.RLock()

@@ -1,0 +1,1 @@
+"""MongoDB's wire protocol: messages, and the session that serves one connection."""
