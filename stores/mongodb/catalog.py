@@ -205,15 +205,15 @@ class Catalog:
             raise MongoError("NamespaceNotFound", f"Source collection {database}.{name} does not exist")
         if (database, name) == (to_database, to_name):
             raise MongoError("IllegalOperation", "Can't rename a collection to itself")
-        if self.data.get(to_database, to_name) is not None:
-            if not drop_target:
-                raise MongoError("NamespaceExists", "target namespace exists")
-            self.drop(to_database, to_name)
+        replaced = self.data.get(to_database, to_name)
+        if replaced is not None and not drop_target:
+            raise MongoError("NamespaceExists", "target namespace exists")
         for place in ((database, name), (to_database, to_name)):
             self.engine.transactions.preserve(*place)
         self.data[database].forget(name)
         self.data[to_database].replace(to_name, store)
-        self.engine.oplog.add(Change("rename", database, name, to=(to_database, to_name), uuid=store.uuid))
+        told = {"dropTarget": Binary.from_uuid(replaced.uuid)} if replaced is not None else None
+        self.engine.oplog.add(Change("rename", database, name, description=told, to=(to_database, to_name), uuid=store.uuid))
 
     def modify(self, database, name, options):
         """Do collMod: validator, validationLevel, validationAction, index (hidden, expireAfterSeconds), a view's pipeline."""

@@ -9,6 +9,7 @@ class EngineContext(stages.Context):
 
     def __init__(self, engine, collection, operation):
         self.engine = engine
+        self.host = engine.host
         self.base = collection
         self.operation = operation
         super().__init__(

@@ -133,7 +133,7 @@ def index_stats(collection):
     since = collection.engine.now()
     return [
         {
-            "name": tree.name, "key": dict(tree.pattern), "host": "127.0.0.1:27017",
+            "name": tree.name, "key": dict(tree.pattern), "host": collection.engine.host,
             "accesses": {"ops": bson.Int64(tree.accesses), "since": tree.__dict__.setdefault("since", since)}, "spec": dict(tree.spec),
         }
         for tree in _visible(store)

@@ -29,6 +29,7 @@ class Engine:
         self.lock = threading.RLock()
         self.oplog = Oplog(clock)
         self.current_op = self.list_sessions = list  # the server around the engine gives better ones
+        self.host = ""  # its address
         self._empty()
 
     def _empty(self):

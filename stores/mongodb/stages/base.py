@@ -41,6 +41,7 @@ class Context:
     """
 
     checking = False
+    host = ""  # the server's address
 
     def __init__(self, database="", collection="", now=None, let=None, fold=None):
         self.database = database

@@ -107,7 +107,7 @@ def coll_stats(operand, context):
 
     def run(_):
         numbers = dict(context.coll_stats())
-        made = {"ns": f"{context.database}.{context.collection}", "host": "embedded", "localTime": context.variables()["NOW"]}
+        made = {"ns": f"{context.database}.{context.collection}", "host": context.host, "localTime": context.variables()["NOW"]}
         if "latencyStats" in operand:
             none = {"latency": 0, "ops": 0}
             made["latencyStats"] = {"reads": dict(none), "writes": dict(none), "commands": dict(none), "transactions": dict(none)}
