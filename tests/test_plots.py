@@ -72,6 +72,8 @@ EXAMPLES = {
     "herd of four": lambda: plots.herd({f"way {n}, with and without a lock": [0, n, 0] for n in range(4)}),
     "round_trips": lambda: plots.round_trips([1, 10, 100], {"a GET each": [0.001, 0.01, 0.1], "one MGET": [0.001, 0.001, 0.002]}),
     "schedule": lambda: plots.schedule(CROWD, "20 readers, 1 load"),
+    "document_growth": lambda: plots.document_growth({"in one array": range(8_000, 1_400_000, 8_000), "in buckets": [400_000] * 170}),
+    "retries": lambda: plots.retries({"no pause": [0, 0], "doubling": [0.1, 0.2, 0.4, 0.8, 1.6, 3.2]}, outage=2),
     "sorted_runs": lambda: plots.sorted_runs({"before": tree(*STEPS), "after": tree(*STEPS, "compact")}),
     "sorted_runs large": lambda: plots.sorted_runs(tree(keys=300, compaction=Leveled(run_limit=5, fanout=3))),
     "sorted_runs empty": lambda: plots.sorted_runs(tree()),

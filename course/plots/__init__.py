@@ -17,9 +17,11 @@ from matplotlib.dates import DateFormatter
 from matplotlib.ticker import FuncFormatter, PercentFormatter
 
 from .columns import partition_heat, partition_sizes, replicas, token_ring
+from .documents import document_growth, retries
 from .index_scan import index_scan
 from .lsm import amplification, read_amplification, sorted_runs
 from .network import by_depth, graph
+from .queries import examined, paging, pipeline
 from .style import (
     BLUE,
     COLOURS,
@@ -43,9 +45,10 @@ from .style import (
 
 __all__ = [
     "BLUE", "COLOURS", "GREEN", "GREY", "INK", "ORANGE", "PALE", "PINK", "POLICIES", "RED", "SKY", "STYLE", "YELLOW", "Picture",
-    "amplification", "bars", "bucket_occupancy", "by_depth", "command_order", "count_on", "graph", "herd", "hit_ratio",
-    "index_scan", "keys_in_memory", "log_size", "month", "new_picture", "partition_heat", "partition_sizes", "read_amplification",
-    "replicas", "round_trips", "schedule", "sorted_runs", "styled", "token_ring", "whole",
+    "amplification", "bars", "bucket_occupancy", "by_depth", "command_order", "count_on", "document_growth", "examined", "graph",
+    "herd", "hit_ratio", "index_scan", "keys_in_memory", "log_size", "month", "new_picture", "paging", "partition_heat",
+    "partition_sizes", "pipeline", "read_amplification", "replicas", "retries", "round_trips", "schedule", "sorted_runs",
+    "styled", "token_ring", "whole",
 ]  # fmt: skip
 
 # -- the shop ---------------------------------------------------------------------------------

@@ -165,6 +165,8 @@ def _check_read_concern(call):
 
 def _enter_snapshot(call, time):
     """Read what was there at a cluster time: a session keeps the data of its first snapshot read."""
+    if call.spec.name in ("getMore", "killCursors"):
+        return  # PyMongo repeats its session's read concern here; the cursor has its snapshot already
     if call.spec.name not in ("find", "aggregate", "distinct"):
         raise MongoError("InvalidOptions", f'Command {call.spec.name} does not support readConcern {{ level: "snapshot" }}')
     if time is None:

@@ -75,6 +75,9 @@ class MongoSession(Session):
 
         Monitors look every half second at most; one that is told at once keeps the lesson short.
         """
+        self._reassure()
+
+    def _reassure(self):
         for seconds in REASSURE:
             self.front.loop.call_later(seconds, self.node.topology.announce)
 
@@ -87,13 +90,13 @@ class MongoSession(Session):
             log.operations.append(Executed(name, space, command, client, documents_examined, keys_examined, returned))
 
     def transient_error(self, request):
-        """Answer with an error that a driver retries: a write or a read by itself, a transaction as a whole."""
-        in_transaction = "autocommit" in request.body and next(iter(request.body)) not in ENDS_TRANSACTION
-        error = MongoError(
-            "ExceededTimeLimit",
-            "operation exceeded time limit: a fault that the course has asked for",
-            labels=[TRANSIENT if in_transaction else RESUMABLE if "getMore" in request.body else RETRYABLE_WRITE],
-        )
+        """Answer with an error that may not come again: a write conflict in a transaction, else a change of the primary."""
+        if "autocommit" in request.body and next(iter(request.body)) not in ENDS_TRANSACTION:
+            error = MongoError("WriteConflict", "write conflict: a fault that the course has asked for", labels=[TRANSIENT])
+        else:
+            label = RESUMABLE if "getMore" in request.body else RETRYABLE_WRITE
+            error = MongoError("PrimarySteppedDown", "the primary stepped down: a fault that the course has asked for", labels=[label])
+            self._reassure()  # the driver now waits until its monitor knows of a primary
         if not request.wants_reply:
             return None
         return messages.encode_reply(request, error.reply(), next(self._ids))
