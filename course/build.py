@@ -24,7 +24,7 @@ from nbformat import NotebookNode
 from nbgrader import preprocessors
 from traitlets.config import Config
 
-from course.marks import MarkError, Task, contract, expand, list_items
+from course.marks import MarkError, Task, contract, expand, fold_parity, list_items
 
 KERNEL = {"kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
           "language_info": {"name": "python"}}
@@ -112,7 +112,8 @@ def _reading(path: Path, root: Path, read):
 def read_source(text: str) -> NotebookNode:
     """A py:percent text → a notebook without outputs, with derived cell ids, its header in `metadata.course`.
 
-    Raises ValueError if the header (a YAML block with at least `title`, `minutes` and `summary`) is missing.
+    Raises ValueError if the header (a YAML block with at least `title`, `minutes` and `summary`) is missing, MarkError (a ValueError)
+    for a mark of parity that cannot be.
     """
     notebook = jupytext.reads(text, fmt="py:percent")
     cells = notebook.cells
@@ -120,6 +121,7 @@ def read_source(text: str) -> NotebookNode:
     facts = yaml.safe_load(header) or {}
     if missing := [key for key in ("title", "minutes", "summary") if key not in facts]:
         raise ValueError(f"the header at the top (between two `# ---` lines) lacks {', '.join(missing)}")
+    fold_parity(cells[1:])
     return _notebook(cells[1:], {"header": header})
 
 

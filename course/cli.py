@@ -1,4 +1,4 @@
-"""The verbs of `python -m course`: lab, test, build, sync, grade, doctor."""
+"""The verbs of `python -m course`: lab, test, build, sync, grade, parity, doctor."""
 
 import importlib
 import os
@@ -112,6 +112,30 @@ def sync(notebook):
     except BuildError as problem:
         raise click.ClickException(str(problem)) from problem
     click.echo(f"wrote {source.relative_to(ROOT)}; now run  python -m course build")
+
+
+@main.command()
+@click.argument("stores", nargs=-1, metavar="[STORE]...")
+def parity(stores):
+    """Run every chapter and solution on real servers too, and compare cell by cell.
+
+    With STORE names: only the notebooks that use one of them, and docs/parity.md is left as it is.
+    """
+    from rich.console import Console
+
+    from course import parity
+    from course.parity.report import page, show
+
+    console = Console()
+    try:
+        report = parity.parity(ROOT, stores, tell=lambda line: console.print(line, style="dim", highlight=False))
+    except parity.UnknownStore as problem:
+        raise click.BadParameter(str(problem), param_hint="STORE") from problem
+    show(report, console)
+    if not stores:
+        (ROOT / "docs" / "parity.md").write_text(page(report), encoding="utf-8", newline="\n")
+        console.print("wrote docs/parity.md")
+    sys.exit(int(report.failed))
 
 
 @main.command()

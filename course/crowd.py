@@ -5,7 +5,7 @@
         crowd.run(lambda r: load_once(r, "product:7", load, ttl=60))
     load.calls
 
-Each actor is a thread with a redis.Redis of its own, named "reader-1", "reader-2", …. The server holds every
+Each actor is a thread with a client of its own (redis.Redis, MongoClient), named "reader-1", "reader-2", …. The server holds every
 command back until each actor has one pending (or has finished, sleeps or is blocked), then serves them one
 by one in the order of the actors. So all of them read before any of them writes: the worst case, every time.
 A transaction is one step, at its EXEC; without a transaction each command of a pipeline is a step of its own.
@@ -37,6 +37,7 @@ BLOCKING = {
     "BZPOPMIN",
     "WAIT",
     "WAITAOF",
+    "GETMORE",
 }
 
 _here = threading.local()  # .schedule and .name, in an actor's thread
@@ -80,19 +81,16 @@ class Crowd:
     """Actors that share a server. `schedule` lists the steps of the last run: (actor, what it did)."""
 
     def __init__(self, names, server, seconds=10):
-        if server.name != "redis":
+        if server.name not in CLIENTS:
             raise ValueError(
-                f"a crowd needs clients that give their name: expected redis, found {server.name}"
+                f"a crowd needs clients that give their name: expected {' or '.join(CLIENTS)}, found {server.name}"
             )
         self.names = list(names)
         self.server = server
         self.seconds = seconds
         self.schedule = []
         self._slow = {}
-        self._clients = [
-            redis.Redis(host=server.host, port=server.port, decode_responses=True, client_name=name)
-            for name in self.names
-        ]
+        self._clients = [CLIENTS[server.name](server, name) for name in self.names]
 
     def run(self, function):
         """Call function(r) in every actor and return the outcomes: values, or the exceptions raised."""
@@ -109,7 +107,7 @@ class Crowd:
             for i, job in enumerate(work)
         ]
         for client in self._clients:  # connect now: connecting is no part of the race
-            client.connection_pool.release(client.connection_pool.get_connection())
+            _connect(client)
         with self.server.gated(schedule):
             for actor in actors:
                 actor.start()
@@ -145,6 +143,26 @@ class Crowd:
             self.server.disconnect(self.names)  # wakes those who wait for a reply
         for actor in alive:
             actor.join(0.5)
+
+
+def _redis(server, name):
+    return redis.Redis(host=server.host, port=server.port, decode_responses=True, client_name=name)
+
+
+def _mongodb(server, name):
+    from pymongo import MongoClient  # only courses that get there need it
+
+    return MongoClient(server.url, appname=name)
+
+
+CLIENTS = {"redis": _redis, "mongodb": _mongodb}
+
+
+def _connect(client):
+    if isinstance(client, redis.Redis):
+        client.connection_pool.release(client.connection_pool.get_connection())
+    else:
+        client.admin.command("hello")  # asks what every connection asks: no record counts it
 
 
 class _Stop(BaseException):

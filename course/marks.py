@@ -9,6 +9,12 @@ other, `contract` turns it back, so that an instructor may edit the solution not
     answer="load_once"                                 the learner's cell, with ### BEGIN SOLUTION … ### END SOLUTION
     check="load_once" points=2                         a visible check
     hidden="load_once" points=2 topic="what it checks" a check that runs at grading only
+
+Any code cell, of a chapter too, may say besides what `python -m course parity` is to expect of it on a real server:
+
+    differs="a real server words its errors otherwise" its outputs are not those of the embedded server, and why that is right
+    only_embedded="stops a node of the ring"           it needs what a real server does not give, and what that is
+    varies="draws at random"                           no two runs put out the same, whichever server answers, and why
 """
 
 import re
@@ -21,6 +27,7 @@ CHECK_IMPORT = "from course.check import between, check, close_to, one_of, outco
 HIDDEN_BEGIN, HIDDEN_END = "### BEGIN HIDDEN TESTS\n", "\n### END HIDDEN TESTS"
 SOLUTION = re.compile(r"^ *### BEGIN SOLUTION\n.*?^ *### END SOLUTION *$", re.M | re.S)
 KINDS = ("task", "hints", "answer", "check", "hidden")
+PARITY = ("differs", "only_embedded", "varies")
 
 
 class MarkError(ValueError):
@@ -48,6 +55,28 @@ def kind_of(cell: NotebookNode) -> str | None:
     if len(found) > 1:
         raise MarkError(f"a cell is marked {' and '.join(found)}; a cell has one mark:\n{_excerpt(cell)}")
     return found[0] if found else None
+
+
+# ── what may differ on a real server ─────────────────────────────────────────────────────────────────────────────
+
+
+def fold_parity(cells: list[NotebookNode]) -> None:
+    """Move the mark of PARITY that a cell has into `metadata.course.parity`, in place: {"differs": reason}.
+
+    Raises MarkError for two at once, for one without a reason, and for one on a cell that is not code.
+    """
+    for cell in cells:
+        marks = {mark: cell.metadata.pop(mark) for mark in PARITY if mark in cell.metadata}
+        if not marks:
+            continue
+        if len(marks) > 1 or cell.cell_type != "code" or not all(isinstance(why, str) and why.strip() for why in marks.values()):
+            raise MarkError(f'a code cell may have one of {", ".join(PARITY)}, with a reason: differs="why":\n{_excerpt(cell)}')
+        cell.metadata["course"] = NotebookNode(parity=marks)
+
+
+def parity_of(cell: NotebookNode) -> dict[str, str]:
+    """What a built notebook's cell says of real servers: {"differs": reason}, another of PARITY, or {}."""
+    return dict(cell.metadata.get("course", {}).get("parity", {}))
 
 
 # ── source → nbgrader ────────────────────────────────────────────────────────────────────────────────────────────
@@ -138,7 +167,7 @@ def _expand_check(cell, kind: str, marks: dict) -> None:
     else:
         note = f"# {_points(marks['points'])} at grading: {marks['topic']}\n"
         cell.source = note + HIDDEN_BEGIN + CHECK_IMPORT + cell.source + HIDDEN_END
-        cell.metadata["course"] = {"topic": marks["topic"]}
+        cell.metadata.setdefault("course", NotebookNode())["topic"] = marks["topic"]
 
 
 def _nbgrader(cell, grade_id: str, points=None, solution=False, locked=True) -> None:
@@ -158,7 +187,9 @@ def contract(cells: list[NotebookNode]) -> list[NotebookNode]:
     """
     contracted, name = [], None
     for cell in cells:
+        parity = parity_of(cell)
         grading, facts = cell.metadata.pop("nbgrader", {}), cell.metadata.pop("course", {})
+        cell.metadata.update(parity)
         if not grading:
             contracted.append(cell)
         elif "task" in facts:

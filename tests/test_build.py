@@ -9,7 +9,7 @@ import nbformat
 import pytest
 
 from course.build import BuildError, build, generate, read_assignment, sync, to_source
-from course.marks import MarkError
+from course.marks import MarkError, parity_of
 
 SOURCE = '''\
 # ---
@@ -113,6 +113,21 @@ def test_headline_points_are_the_points_of_the_checks(root):
                 assert sum(points) == float(headline[2]), headline[0]
 
 
+@pytest.mark.parametrize("mark", ['differs="other words"', 'only_embedded="stops a node"', 'varies="draws at random"'])
+def test_what_may_differ_on_a_real_server_is_kept_for_it_and_not_given_to_learners(project, mark):
+    text = SOURCE.replace('# %%\nimport', f'# %% tags=["raises-exception"] {mark}\nimport')
+    text = re.sub(r'# %% ((?:answer|check|hidden)=.*)', rf"# %% \1 {mark}", text)
+    path = project / "sources/assignments/02_caching/caching.py"
+    path.write_text(text, encoding="utf-8")
+    build(project)
+    solution = read(project / "solutions/02_caching/caching.ipynb")
+    name, _, reason = mark.partition("=")
+    assert [parity_of(cell) for cell in solution.cells if cell.cell_type == "code"] == [{name: reason.strip('"')}] * 4
+    assert solution.cells[-1].metadata.course.topic == "a null"
+    assert to_source(solution) == text
+    assert reason not in (project / "exercises/02_caching/caching.ipynb").read_text(encoding="utf-8")
+
+
 # ── any project ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -210,6 +225,9 @@ def test_a_learners_copy_is_no_source(project):
     ("# ### Let one reader load\n", "", "### Title"),
     ('task="2.3"', 'task="23"', "numbered"),
     ("# minutes: 30\n", "", "minutes"),
+    ("# %%\nimport", '# %% differs=""\nimport', "with a reason"),
+    ("# %%\nimport", '# %% differs="a" only_embedded="b"\nimport', "one of differs, only_embedded"),
+    ("# %% [markdown]\n# # Exercises", '# %% [markdown] differs="a"\n# # Exercises', "a code cell"),
 ])
 def test_a_wrong_source_is_refused_in_words(project, old, new, said):
     assert old in SOURCE

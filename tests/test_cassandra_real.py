@@ -6,6 +6,7 @@ pytest tests/test_cassandra_real.py --real cassandra                # starts one
 import os
 import socket
 import time
+import uuid
 
 import pytest
 from cassandra import InvalidRequest, Unauthorized
@@ -69,6 +70,17 @@ def names(session):
 
 
 # Without a server.
+
+
+def test_the_embedded_server_can_be_asked_for_by_name(monkeypatch):
+    monkeypatch.setenv("CASSANDRA_CONTACT_POINTS", "127.0.0.1:1")
+    ring = stores.start("cassandra", embedded=True, nodes=2)
+    try:
+        assert ring.kind == "embedded" and len(ring.nodes) == 2
+        monkeypatch.delenv("CASSANDRA_CONTACT_POINTS")
+        assert stores.start("cassandra", nodes=2) is ring  # the same that one gets without an address
+    finally:
+        ring.stop()
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:1", "nosuchhost.invalid", "127.0.0.1:port", ",", "192.0.2.1:9042"])
@@ -180,13 +192,37 @@ def test_what_a_killed_kernel_left_is_dropped_by_the_next(address, outside, serv
     outside.execute("DELETE FROM nosql_course.kernels WHERE kernel = 'living'")
 
 
-def test_the_front_records_and_has_faults_before_a_real_server_too(server, session):
+def test_the_front_records_before_a_real_server_too(server, session):
     session.execute("CREATE TABLE t (k int PRIMARY KEY, v text)")
     insert = session.prepare("INSERT INTO t (k, v) VALUES (?, ?)")
     with server.record() as log:
         session.execute(insert, (1, "x"))
         assert session.execute("SELECT v FROM t").one().v == "x"
-    assert (log.count("INSERT"), log.pages, log.partitions) == (1, 1, None)
+        with pytest.raises(InvalidRequest):
+            session.execute("SELECT nothing FROM t")
+    assert (log.count("INSERT"), log.count("SELECT"), log.pages, log.partitions) == (1, 2, 1, None)
+    assert log.commands[0].args == ("INSERT INTO t (k, v) VALUES (?, ?)", 1, "x")
+    assert [statement.returned for statement in log.statements] == [0, 1]
+
+
+def test_the_record_tells_bound_values_and_rows_of_each_page_as_on_the_embedded_server(server, session):
+    session.execute("CREATE TYPE place (city text, at frozen<tuple<double, double>>)")
+    columns = "k uuid, c timeuuid, l list<int>, m map<text, frozen<set<int>>>, p frozen<place>, v vector<float, 2>"
+    session.execute(f"CREATE TABLE t ({columns}, PRIMARY KEY (k, c))")
+    insert = session.prepare("INSERT INTO t (k, c, l, m, p, v) VALUES (?, now(), ?, ?, {city: ?, at: ?}, ?)")
+    key = uuid.uuid4()
+    with server.record() as log:
+        for _ in range(7):
+            session.execute(insert, (key, [1, 2], {"a": {3}}, "Oslo", (59.9, 10.7), [0.5, 0.25]))
+        read = session.prepare("SELECT * FROM t WHERE k = ?")
+        read.fetch_size = 3
+        assert len(list(session.execute(read, [key]))) == 7
+    assert log.commands[0].args[1:] == (key, [1, 2], [("a", [3])], "Oslo", (59.9, 10.7), [0.5, 0.25])
+    assert [statement.returned for statement in log.statements if statement.name == "SELECT"] == [3, 3, 1]
+
+
+def test_faults_and_the_clock_before_a_real_server(server, session):
+    session.execute("CREATE TABLE t (k int PRIMARY KEY, v text)")
     with server.faults.delay(0.2, "SELECT"):
         started = time.perf_counter()
         session.execute("SELECT v FROM t")

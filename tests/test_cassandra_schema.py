@@ -166,8 +166,8 @@ def test_truncating_and_dropping(table):
             "Only clustering key columns can be defined in CLUSTERING ORDER directive: [k] are not clustering columns",
         ),
         (
-            "CREATE TABLE a (k int, c int, d int, PRIMARY KEY (k, c, d)) WITH CLUSTERING ORDER BY (c DESC)",
-            "Missing CLUSTERING ORDER for column d",
+            "CREATE TABLE a (k int, c int, d int, PRIMARY KEY (k, c, d)) WITH CLUSTERING ORDER BY (d DESC)",
+            "Missing CLUSTERING ORDER for column c",
         ),
         ("ALTER TABLE nope ADD x int", "Table 'k.nope' doesn't exist"),
         ("ALTER TABLE t ADD v int", "Column with name 'v' already exists"),
@@ -182,6 +182,13 @@ def test_truncating_and_dropping(table):
 )
 def test_refusals_about_tables(table, text, message):
     assert table.error(text) == message
+
+
+def test_the_last_clustering_columns_ascend_where_the_order_leaves_them_out(table):
+    table("CREATE TABLE a (k int, c int, d int, PRIMARY KEY (k, c, d)) WITH CLUSTERING ORDER BY (c DESC)")
+    for c, d in ((1, 1), (2, 1), (2, 2)):
+        table(f"INSERT INTO a (k, c, d) VALUES (1, {c}, {d})")
+    assert [tuple(row) for row in table("SELECT c, d FROM a WHERE k = 1")] == [(2, 1), (2, 2), (1, 1)]
 
 
 def test_a_dropped_column_returns_only_as_it_was(table):

@@ -24,7 +24,7 @@ def test_help_names_every_verb_and_imports_none_of_them(root):
                "print(CliRunner().invoke(main, ['--help']).output)\n"
                "print({name.split('.')[0] for name in sys.modules} & {'grader', 'nbgrader', 'jupyterlab', 'rich', 'stores'})")
     said = subprocess.run([sys.executable, "-c", program], cwd=root, capture_output=True, text=True, check=True).stdout
-    for verb in ("lab", "test", "build", "sync", "grade", "doctor"):
+    for verb in ("lab", "test", "build", "sync", "grade", "parity", "doctor"):
         assert f"\n  {verb} " in said
     assert said.rstrip().endswith("set()"), said
 

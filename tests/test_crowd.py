@@ -6,8 +6,10 @@ import time
 
 import pytest
 import redis
+from pymongo import MongoClient
 
 from course.crowd import Stuck, race, readers
+from stores.mongodb.embedded import EmbeddedMongoDB
 from stores.redis.embedded import EmbeddedRedis
 from stores.redis.real import RealRedis
 
@@ -258,3 +260,32 @@ def test_slow_works_without_a_crowd(server):
     with readers(1, server) as crowd:
         load = crowd.slow(lambda x: x + 1)
     assert load(1) == 2 and load.calls == 1
+
+
+def test_a_crowd_of_mongodb_clients():
+    """The lost update of read, compute, replace; and the one that compares the version it has read."""
+    server = EmbeddedMongoDB()
+    client = MongoClient(server.url)
+    stock = client.shop.stock
+
+    def careless(mine):
+        item = mine.shop.stock.find_one({"_id": 1})
+        mine.shop.stock.update_one({"_id": 1}, {"$set": {"left": item["left"] - 1}})
+
+    def careful(mine):
+        while True:
+            item = mine.shop.stock.find_one({"_id": 1})
+            change = {"$set": {"left": item["left"] - 1}, "$inc": {"version": 1}}
+            if mine.shop.stock.update_one({"_id": 1, "version": item["version"]}, change).modified_count:
+                return
+
+    for buy, left in ((careless, 9), (careful, 7)):
+        stock.replace_one({"_id": 1}, {"left": 10, "version": 0}, upsert=True)
+        with readers(3, server) as crowd, server.record() as log:
+            crowd.run(buy)
+        assert stock.find_one()["left"] == left
+        if buy is careless:
+            assert [step[0] for step in crowd.schedule] == ["reader-1", "reader-2", "reader-3"] * 2
+            assert [command.name for command in log] == ["FIND"] * 3 + ["UPDATE"] * 3
+    client.close()
+    server.stop()

@@ -151,6 +151,16 @@ def test_a_rename_too(client, events):
         assert renamed["to"] == {"db": "shop", "coll": "archive"} and kinds(stream, 1) == ["invalidate"]
 
 
+def test_a_rename_over_another_collection_is_one_event(client, events):
+    client.shop.other.insert_one({})
+    with client.shop.watch(show_expanded_events=True, **SOON) as stream, client.shop.other.watch(**SOON) as target:
+        events.rename("other", dropTarget=True)
+        event = stream.next()
+        assert event["operationType"] == "rename" and "dropTarget" in event["operationDescription"]
+        assert stream.try_next() is None
+        assert kinds(target, 2) == ["rename", "invalidate"]
+
+
 def test_dropping_the_database_ends_its_stream(client, events):
     with client.shop.watch(**SOON) as stream:
         client.drop_database("shop")
@@ -303,7 +313,9 @@ def test_what_an_update_is_told_as(before, after, update, expected):
 
 
 names = st.sampled_from("abc")
-plain = st.recursive(st.integers(0, 3), lambda inner: st.lists(inner, max_size=3) | st.dictionaries(names, inner, max_size=3), max_leaves=6)
+plain = st.recursive(
+    st.integers(0, 3), lambda inner: st.lists(inner, max_size=3) | st.dictionaries(names, inner, max_size=3), max_leaves=6
+)
 
 
 @given(st.dictionaries(names, plain, max_size=3), st.dictionaries(names, plain, max_size=3))

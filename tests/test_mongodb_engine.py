@@ -117,7 +117,9 @@ def at(seconds):
 @pytest.mark.parametrize("way", [1, -1])
 def test_documents_go_at_their_time_to_the_millisecond(engine, logs, way):
     logs.create_indexes([{"key": {"at": way}, "name": "ttl", "expireAfterSeconds": 60}])
-    logs.insert_many([{"_id": 1, "at": NOW}, {"_id": 2, "at": at(30)}, {"_id": 3}, {"_id": 4, "at": "no date"}, {"_id": 5, "at": None}])
+    logs.insert_many(
+        [{"_id": 1, "at": NOW}, {"_id": 2, "at": at(30)}, {"_id": 3}, {"_id": 4, "at": "no date"}, {"_id": 5, "at": None}]
+    )
     engine.clock.advance(59.999)
     assert ids(logs) == [1, 2, 3, 4, 5]
     engine.clock.advance(0.002)
@@ -192,7 +194,7 @@ def test_a_capped_collection_by_size(engine):
         ({"pipeline": []}, 72),
         ({"timeseries": {}}, 40414),
         ({"expireAfterSeconds": 5}, 72),
-        ({"clusteredIndex": {"key": {"_id": 1}, "unique": True}}, 72),
+        ({"clusteredIndex": {"key": {"a": 1}, "unique": True}}, 197),
     ],
 )
 def test_options_that_are_refused(engine, options, code):
@@ -270,7 +272,7 @@ def test_views(engine, logs):
     late = engine.collection("app", "late")
     assert ids(late) == [3, 5] and ids(late, {"n": 5}) == [5]
     assert late.count({}) == 2 and late.distinct("n") == [3, 5]
-    assert list(late.find({}, sort={"n": -1}, limit=1))[0]["_id"] == 5
+    assert [each["_id"] for each in late.find({}, sort={"n": -1}, limit=1)] == [5]
     assert refused(late.insert, {"_id": 9}).code == 166
     assert refused(late.create_indexes, [{"key": {"a": 1}, "name": "a_1"}]).code == 166
     assert refused(engine.create_collection, "app", "logs", {"viewOn": "late", "pipeline": []}).code == 48
@@ -285,12 +287,29 @@ def test_time_series(engine):
     weather = engine.collection("app", "weather")
     (listed,) = engine.list_collections("app")
     assert listed["type"] == "timeseries"
-    assert listed["options"]["timeseries"] == {"timeField": "ts", "metaField": "sensor", "granularity": "seconds", "bucketMaxSpanSeconds": 3600}
+    assert listed["options"]["timeseries"] == {
+        "timeField": "ts",
+        "metaField": "sensor",
+        "granularity": "seconds",
+        "bucketMaxSpanSeconds": 3600,
+    }
     assert refused(weather.insert, {"sensor": 1}).code == 2
     weather.insert_many([{"_id": 1, "ts": NOW, "sensor": 1}, {"_id": 2, "ts": at(50), "sensor": 1}])
+    weather.insert({"_id": 2, "ts": at(55), "v": 1})  # measurements need no _id of their own
+    assert len(list(weather.find({"_id": 2}))) == 2
     engine.clock.advance(61)
-    assert ids(weather) == [2]
+    assert ids(weather) == [2, 2]
     assert [each["name"] for each in weather.list_indexes()] == ["_id_"]
+
+
+def test_a_clustered_collection_expires_by_its_id(engine):
+    engine.create_collection("app", "by_time", {"clusteredIndex": {"key": {"_id": 1}, "unique": True}, "expireAfterSeconds": 60})
+    made = engine.collection("app", "by_time")
+    made.insert_many([{"_id": NOW}, {"_id": at(30)}])
+    engine.clock.advance(61)
+    assert ids(made) == [at(30)]
+    assert made.list_indexes() == [{"v": 2, "key": {"_id": 1}, "name": "_id_", "unique": True, "clustered": True}]
+    assert refused(made.insert, {"_id": at(30)}).code == 11000
 
 
 # --- names, listings, the oplog

@@ -154,7 +154,7 @@ def test_a_retry_does_not_wait_for_half_a_second(server, accounts):
     for _ in range(4):
         with server.faults.drop_reply("update"):
             accounts.update_one({"_id": "a"}, {"$inc": {"balance": 1}})
-    assert time.monotonic() - began < 1.5  # a driver left to itself takes 4 × 0.25 s and more
+    assert time.monotonic() - began < 1.5  # a driver left to itself takes 4 times 0.25 s and more
 
 
 def test_updates_of_many_are_not_retried(server, accounts, sent):
@@ -310,6 +310,18 @@ def test_collections_can_be_created_in_a_transaction(client):
     assert client.shop.fresh.find_one() == {"_id": 1}
 
 
+def test_indexes_of_a_collection_that_exists_cannot_be_created_in_a_transaction(client, accounts):
+    with client.start_session() as session:
+        session.start_transaction()
+        with pytest.raises(OperationFailure) as refused:
+            accounts.create_index("balance", session=session)
+        assert refused.value.code == 263
+    with client.start_session() as session, session.start_transaction():
+        client.shop.fresh.create_index("a", session=session)
+        client.shop.fresh.insert_one({"a": 1}, session=session)
+    assert "a_1" in client.shop.fresh.index_information()
+
+
 # Sessions.
 
 
@@ -392,7 +404,7 @@ os.kill(os.getpid(), 9)
 @pytest.mark.skipif(sys.platform == "win32", reason="kills a process as Unix does")
 def test_a_killed_client_leaves_nothing_behind(server, client, accounts):
     client.shop.many.insert_many([{} for _ in range(10)])
-    dying = subprocess.run([sys.executable, "-c", DYING, server.url], capture_output=True, text=True, timeout=60)
+    dying = subprocess.run([sys.executable, "-c", DYING, server.url], capture_output=True, text=True, timeout=60, check=False)
     assert dying.stdout == "ready\n"
     accounts.update_one({"_id": "a"}, {"$inc": {"balance": 5}})  # waits no longer than for the burial
     assert balances(accounts)["a"] == 15

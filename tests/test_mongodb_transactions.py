@@ -87,6 +87,21 @@ def test_of_two_transactions_the_first_writer_wins(engine, accounts):
     assert amounts(accounts)[0] == 101
 
 
+@pytest.mark.parametrize("first_deletes", [True, False])
+def test_a_delete_is_a_write(engine, accounts, first_deletes):
+    first, second = engine.begin(), engine.begin()
+    writes = [
+        lambda t: accounts.delete({"_id": 0}, operation=inside(t)),
+        lambda t: accounts.update({"_id": 0}, {"$inc": {"n": 1}}, operation=inside(t)),
+    ]
+    writes[not first_deletes](first)
+    with pytest.raises(MongoError) as conflict:
+        writes[first_deletes](second)
+    assert conflict.value.code == 112
+    engine.commit(first)
+    assert accounts.count({"_id": 0}) == int(not first_deletes)
+
+
 def test_what_changed_since_the_snapshot_conflicts(engine, accounts):
     t = engine.begin()
     amounts(accounts, inside(t))
@@ -203,7 +218,12 @@ def test_the_oplog_has_a_transaction_as_one(engine, accounts):
 
 
 steps = st.lists(
-    st.tuples(st.integers(0, 2), st.sampled_from(["begin", "add", "move", "commit", "abort", "outside", "insert"]), st.integers(0, 2), st.integers(0, 2)),
+    st.tuples(
+        st.integers(0, 2),
+        st.sampled_from(["begin", "add", "move", "commit", "abort", "outside", "insert"]),
+        st.integers(0, 2),
+        st.integers(0, 2),
+    ),
     max_size=30,
 )
 

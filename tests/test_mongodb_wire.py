@@ -151,7 +151,9 @@ def exchange(server, data, size=65536):
             return b""
 
 
-@pytest.mark.parametrize("data", [b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", struct.pack("<iiii", 2**31 - 1, 1, 0, 2013), bytes(64)])
+@pytest.mark.parametrize(
+    "data", [b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", struct.pack("<iiii", 2**31 - 1, 1, 0, 2013), bytes(64)]
+)
 def test_malformed_bytes_close_their_connection_alone(server, data):
     with MongoClient(server.url) as client:
         client.shop.things.find_one()
@@ -167,6 +169,12 @@ def test_the_old_hello_is_answered_in_its_own_way(server):
     assert (responds_to, opcode) == (3, 1)
     assert told["ismaster"] is True and told["helloOk"] is True and told["maxWireVersion"] == 25
     assert told["hosts"] == [f"{server.host}:{server.port}"] == [told["me"]]
+
+
+def test_other_commands_in_the_old_way_are_refused(server):
+    body = struct.pack("<i", 0) + b"shop.$cmd\0" + struct.pack("<ii", 0, -1) + bson.encode({"find": "things"})
+    reply = exchange(server, struct.pack("<iiii", 16 + len(body), 3, 0, 2004) + body)
+    assert bson.decode(reply[36:])["code"] == 352
 
 
 def test_a_write_that_wants_no_reply_gets_none(server):

@@ -4,6 +4,7 @@ import io
 import subprocess
 import sys
 from collections import Counter
+from datetime import UTC, datetime
 from itertools import combinations
 
 import matplotlib
@@ -49,6 +50,11 @@ def scan(size: int, writes: dict):
 STEPS = ("u1=Ada", "u2=Bo", "u5=Eve", "flush", "u1=Ada L", "u3=Cy", "flush", "u2 x", "flush", "u7=Gwendolyn")
 
 
+# Writes of three hours: with the day as the key one node takes all, with a bucket they take turns.
+HOURS = [datetime(2026, 6, 19, hour, 30, tzinfo=UTC) for hour in (11, 12, 12, 12, 13)]
+DAY_KEY = [("node 2", hour) for hour in HOURS]
+BUCKET_KEY = [(f"node {n % 2 + 1}", hour) for n, hour in enumerate(HOURS)]
+
 # One of each, small and large, to look at what is true of all pictures.
 EXAMPLES = {
     "month": lambda: plots.month(shopstream.load()),
@@ -76,6 +82,12 @@ EXAMPLES = {
     "index_scan empty": lambda: plots.index_scan(scan(0, {})),
     "read_amplification": lambda: plots.read_amplification([1, 4, 9], {"a present key": [1, 2, 5.1], "an absent key": [0, 0.1, 0.2]}),
     "amplification": lambda: plots.amplification({"size-tiered": (4.0, 3.2, 2.0), "leveled": (1.5, 9.7, 1.1), "none": (40, 1, 9)}),
+    "partition_heat": lambda: plots.partition_heat({"a day": DAY_KEY, "a bucket": BUCKET_KEY}),
+    "partition_heat single": lambda: plots.partition_heat({"a day": DAY_KEY}, nodes=["node 1", "node 2", "node 3"]),
+    "partition_sizes": lambda: plots.partition_sizes({"user": [1, 13, 1649], "day": [295, 1482], "day and bucket": [23] * 40}),
+    "partition_sizes single": lambda: plots.partition_sizes({"user": [1]}, unit="bytes"),
+    "replicas": lambda: plots.replicas([("at first", {"node 1": 9, "node 2": 9}), ("sold", {"node 1": 8, "node 2": 9})]),
+    "replicas away": lambda: plots.replicas([(f"step {n}\nof ten", {"node 1": n, "node 2": None}) for n in range(10)]),
     "bars": lambda: plots.bars({"no cache": 100, "a name that takes quite some room": 12_345.6}, "A title", "queries"),
 }
 

@@ -16,6 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.dates import DateFormatter
 from matplotlib.ticker import FuncFormatter, PercentFormatter
 
+from .columns import partition_heat, partition_sizes, replicas, token_ring
 from .documents import document_growth, retries
 from .index_scan import index_scan
 from .lsm import amplification, read_amplification, sorted_runs
@@ -45,8 +46,9 @@ from .style import (
 __all__ = [
     "BLUE", "COLOURS", "GREEN", "GREY", "INK", "ORANGE", "PALE", "PINK", "POLICIES", "RED", "SKY", "STYLE", "YELLOW", "Picture",
     "amplification", "bars", "bucket_occupancy", "by_depth", "command_order", "count_on", "document_growth", "examined", "graph",
-    "herd", "hit_ratio", "index_scan", "keys_in_memory", "log_size", "month", "new_picture", "paging", "pipeline",
-    "read_amplification", "retries", "round_trips", "schedule", "sorted_runs", "styled", "whole",
+    "herd", "hit_ratio", "index_scan", "keys_in_memory", "log_size", "month", "new_picture", "paging", "partition_heat",
+    "partition_sizes", "pipeline", "read_amplification", "replicas", "retries", "round_trips", "schedule", "sorted_runs",
+    "styled", "token_ring", "whole",
 ]  # fmt: skip
 
 # -- the shop ---------------------------------------------------------------------------------

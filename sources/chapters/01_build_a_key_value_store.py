@@ -477,7 +477,7 @@ def tidy(store):
     while store.sweep() > 0.25:
         pass
 
-# %%
+# %% varies="the sweep looks at keys drawn at random"
 active = play(Store(Clock()), shop.events, tidy=tidy)
 plots.keys_in_memory({"lazy only": lazy, "lazy and active": active}, step=100)
 

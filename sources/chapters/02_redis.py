@@ -228,7 +228,7 @@ len(log), log.round_trips
 # What is a round trip worth? On this machine next to nothing, in a network about a millisecond.
 # The server can hold each command back by that long, and then the stopwatch tells the truth about waiting.
 
-# %%
+# %% varies="a picture of measured times"
 from time import perf_counter
 
 def seconds(task):
@@ -705,12 +705,12 @@ sum(together), max(together)
 # %% [markdown]
 # Few queries, all in the same second, again every minute. **Jitter** draws each TTL a little shorter or longer.
 
-# %%
+# %% varies="some milliseconds of real time pass too, so a key may expire in the second before or after"
 random.seed(7)
 spread = queries_each_second(lambda: random.randint(48_000, 72_000))
 sum(spread), max(spread[1:])
 
-# %%
+# %% varies="a picture of those counts"
 plots.herd({"one TTL": together[1:], "jitter": spread[1:]})
 
 # %% [markdown]
@@ -1228,7 +1228,7 @@ async def longest_pause(work):
     beating.cancel()
     return round(1000 * max(after - before for before, after in zip(beats, beats[1:])))
 
-# %%
+# %% varies="measured times"
 if has_dogpile:
     @region.cache_on_arguments()
     def slow_product(product_id):
@@ -1355,7 +1355,7 @@ def medians(calls, rounds=2000):
 # %% [markdown]
 # Before you run it: is the difference between the drivers larger or smaller than between the servers?
 
-# %%
+# %% varies="a picture of measured times"
 if has_memcached and stores.local.find("redis-server") and stores.local.find("memcached"):
     with stores.local.launch("redis-server") as one, stores.local.launch("memcached") as other:
         redis_py, pymemcache = redis.Redis(host=one.host, port=one.port), Client((other.host, other.port))

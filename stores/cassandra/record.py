@@ -11,7 +11,7 @@ class Statement:
 
     `partitions` lists the partitions touched as (table, key, bytes read of it), `rows` counts the live rows read,
     `returned` those sent to the client, `tombstones` the deletion marks scanned, `filtered` the rows read in vain.
-    A result of several pages is several statements, one for each page. A real server does not tell: there they are None.
+    A result of several pages is several statements, one for each page. A real server tells `returned` alone: the rest is None.
     """
 
     name: str

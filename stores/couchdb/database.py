@@ -62,6 +62,7 @@ class Database:
         self.changes = {}  # id: sequence number of its latest change, in their order
         self.seq = 0
         self.cache = {}  # what indexes keep, see indexes.py
+        self._live = 0, {}  # what live() told last, and when
         self._changed = changed
 
     # Writes.
@@ -162,8 +163,12 @@ class Database:
 
     def live(self):
         """{id: winning Revision} of the documents that are not deleted, in the order of their ids."""
-        winners = ((doc_id, self.docs[doc_id].winner) for doc_id in sorted(self.docs))
-        return {doc_id: winner for doc_id, winner in winners if not winner.deleted}
+        seq, live = self._live
+        if seq != self.seq:
+            winners = ((doc_id, self.docs[doc_id].winner) for doc_id in sorted(self.docs))
+            live = {doc_id: winner for doc_id, winner in winners if not winner.deleted}
+            self._live = self.seq, live
+        return live
 
     def read_local(self, doc_id):
         if doc_id not in self.local:

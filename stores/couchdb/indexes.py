@@ -6,6 +6,7 @@ its selector has a condition on each field; the entries in the range of its firs
 
 import base64
 import json
+import operator
 from hashlib import sha1
 from typing import NamedTuple
 
@@ -18,6 +19,7 @@ MANY_EXAMINED = (
     "The number of documents examined is high in proportion to the number of results returned. "
     "Consider adding a more specific index to improve this."
 )
+COMPARE = {"$eq": operator.eq, "$lt": operator.lt, "$lte": operator.le, "$gt": operator.gt, "$gte": operator.ge}
 RATIO = 10  # documents examined for one result, from which on that is said
 
 
@@ -182,7 +184,7 @@ def _usable(index, selector, sort, wanted):
     """Every field needs a condition, so that no document that matches is missing; and it must sort as is wanted."""
     if index.partial and (wanted is None or not _is(index, wanted)):
         return False
-    constant = {field for field, operator, _ in _plain(selector) if operator == "$eq"}
+    constant = {field for field, sign, _ in _plain(selector) if sign == "$eq"}
     rest = [field for field in index.fields if field not in constant]
     if sort and index.fields[: len(sort)] != sort and tuple(rest[: len(sort)]) != sort:
         return False
@@ -192,24 +194,24 @@ def _usable(index, selector, sort, wanted):
 def _required(selector):
     """The fields that every document has which matches."""
     required = set()
-    for field, operator, argument in selector:
-        if operator == "$or" and field is None:
+    for field, sign, argument in selector:
+        if sign == "$or" and field is None:
             required |= set.intersection(*(_required([part]) for part in argument)) if argument else set()
-        elif operator == "$and" and field is None:
+        elif sign == "$and" and field is None:
             required |= _required(argument)
         elif field is None:  # $not
             required.add(argument[0])
-        elif (operator, argument) != ("$exists", False):
+        elif (sign, argument) != ("$exists", False):
             required.add(field)
     return required
 
 
 def _plain(selector):
     """The conditions that must all hold: those of $and are theirs too."""
-    for field, operator, argument in selector:
+    for field, sign, argument in selector:
         if field is not None:
-            yield field, operator, argument
-        elif operator == "$and":
+            yield field, sign, argument
+        elif sign == "$and":
             yield from _plain(argument)
 
 
@@ -217,33 +219,23 @@ def _bounds(index, selector):
     """For each first field of the index the conditions that make a range of entries: equalities, then one range."""
     bounds = []
     for field in index.fields:
-        here = [(operator, argument) for name, operator, argument in _plain(selector) if name == field]
-        narrowing = [each for each in here if each[0] in ("$eq", "$lt", "$lte", "$gt", "$gte")]
+        here = [(sign, argument) for name, sign, argument in _plain(selector) if name == field]
+        narrowing = [each for each in here if each[0] in COMPARE]
         if field == "_id":
-            narrowing = [(operator, as_id(argument)) for operator, argument in narrowing]
+            narrowing = [(sign, as_id(argument)) for sign, argument in narrowing]
         if not narrowing:
             break
         bounds.append(narrowing)
-        if not any(operator == "$eq" for operator, _ in narrowing):
+        if not any(sign == "$eq" for sign, _ in narrowing):
             break
     return bounds
 
 
 def in_range(plan, entry):
     """Whether an entry of the index lies in the range that is read."""
-    checks = zip(plan.bounds, entry[0], strict=False)
-    return all(_within(value, *bound) for bounds, value in checks for bound in bounds)
-
-
-def _within(value, operator, argument):
-    other = key(argument)
-    return {
-        "$eq": value == other,
-        "$lt": value < other,
-        "$lte": value <= other,
-        "$gt": value > other,
-        "$gte": value >= other,
-    }[operator]
+    return all(
+        COMPARE[sign](value, key(other)) for bounds, value in zip(plan.bounds, entry[0], strict=False) for sign, other in bounds
+    )
 
 
 def bookmark_of(entry):

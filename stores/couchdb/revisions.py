@@ -33,14 +33,17 @@ class Tree:
     def __init__(self):
         self.revisions = {}
         self._parents = set()  # the names that somebody follows
+        self._leaves = []  # what leaves() told last; empty after a change
 
     def is_leaf(self, name):
         return name in self.revisions and name not in self._parents
 
     def leaves(self):
         """All leaves, the winner first."""
-        leaves = [revision for name, revision in self.revisions.items() if name not in self._parents]
-        return sorted(leaves, key=lambda revision: revision.rank, reverse=True)
+        if not self._leaves:
+            leaves = [revision for name, revision in self.revisions.items() if name not in self._parents]
+            self._leaves = sorted(leaves, key=lambda revision: revision.rank, reverse=True)
+        return self._leaves
 
     @property
     def winner(self):
@@ -62,6 +65,7 @@ class Tree:
         """Add a revision with the names that it descends from, its parent first. Return False if it was there."""
         if revision.name in self.revisions:
             return False
+        self._leaves = []
         self.revisions[revision.name] = revision
         for name, parent in zip([revision.name, *ancestors], ancestors, strict=False):
             self.revisions.setdefault(parent, Revision(parent))

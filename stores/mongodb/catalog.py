@@ -5,7 +5,7 @@ import re
 from bson import Binary
 
 from stores.mongodb import collation, query
-from stores.mongodb.errors import MongoError, not_embedded
+from stores.mongodb.errors import MongoError
 from stores.mongodb.indexes import spec
 from stores.mongodb.oplog import Change
 
@@ -21,7 +21,15 @@ MOST_NAME = 255
 def check_name(database, name):
     """Raise InvalidNamespace for a name that no collection may have."""
     namespace = f"{database}.{name}"
-    if not name or not isinstance(name, str) or name.startswith(".") or "$" in name or "\0" in name or ".." in name or name.endswith("."):
+    if (
+        not name
+        or not isinstance(name, str)
+        or name.startswith(".")
+        or "$" in name
+        or "\0" in name
+        or ".." in name
+        or name.endswith(".")
+    ):
         raise MongoError("InvalidNamespace", f"Invalid namespace specified '{namespace}'")
     if not database or re.search(r'[/\\. "$\0]', database):
         raise MongoError("InvalidNamespace", f"Invalid database name: '{database}'")
@@ -37,8 +45,8 @@ def checked_options(options):
         if name not in OPTIONS:
             raise MongoError(40415, f"BSON field 'create.{name}' is an unknown field.")
     kept = {name: value for name, value in options.items() if name not in IGNORED and value is not None}
-    if kept.pop("clusteredIndex", None):
-        raise not_embedded("a clustered collection", "InvalidOptions")
+    if "clusteredIndex" in kept:
+        _clustered(kept)
     if kept.get("capped") or "size" in kept or "max" in kept:
         _capped(kept)
     if "viewOn" in kept:
@@ -47,8 +55,11 @@ def checked_options(options):
         raise MongoError("InvalidOptions", "'pipeline' requires 'viewOn' to also be specified")
     if "timeseries" in kept:
         _time_series(kept)
-    elif "expireAfterSeconds" in kept:
-        raise MongoError("InvalidOptions", "'expireAfterSeconds' is only supported on time-series collections or when the 'clusteredIndex' option is specified")
+    elif "expireAfterSeconds" in kept and "clusteredIndex" not in kept:
+        raise MongoError(
+            "InvalidOptions",
+            "'expireAfterSeconds' is only supported on time-series collections or when the 'clusteredIndex' option is specified",
+        )
     if collation.fold(kept.get("collation")) is not None:
         kept["collation"] = spec.full_collation(kept["collation"])
     else:
@@ -68,6 +79,15 @@ def _capped(kept):
     kept["size"] = (int(size) + 255) // 256 * 256  # MongoDB raises it to a multiple of 256
 
 
+def _clustered(kept):
+    rules = kept["clusteredIndex"]
+    if not isinstance(rules, dict) or rules.get("key") != {"_id": 1} or not rules.get("unique"):
+        raise MongoError(
+            "InvalidIndexSpecificationOption", "The clusteredIndex option is only supported for key: {_id: 1} and unique: true"
+        )
+    kept["clusteredIndex"] = {"v": 2, "key": {"_id": 1}, "name": rules.get("name") or "_id_", "unique": True}
+
+
 def _time_series(kept):
     rules = kept["timeseries"]
     if not isinstance(rules, dict) or not isinstance(rules.get("timeField"), str):
@@ -80,8 +100,14 @@ def _time_series(kept):
     granularity = rules.get("granularity", "seconds")
     spans = {"seconds": 3600, "minutes": 86400, "hours": 2592000}
     if granularity not in spans:
-        raise MongoError("BadValue", f"Enumeration value '{granularity}' for field 'create.timeseries.granularity' is not a valid value.")
-    kept["timeseries"] = {**rules, "granularity": granularity, "bucketMaxSpanSeconds": rules.get("bucketMaxSpanSeconds", spans[granularity])}
+        raise MongoError(
+            "BadValue", f"Enumeration value '{granularity}' for field 'create.timeseries.granularity' is not a valid value."
+        )
+    kept["timeseries"] = {
+        **rules,
+        "granularity": granularity,
+        "bucketMaxSpanSeconds": rules.get("bucketMaxSpanSeconds", spans[granularity]),
+    }
 
 
 def _validation(kept):
@@ -136,17 +162,21 @@ class Catalog:
             self.engine.views.check(database, name)
         else:
             store.create()
-        if "timeseries" in kept:
-            self._time_index(store)
-        change = Change("create", database, name, description={"idIndex": {"v": 2, "key": {"_id": 1}, "name": "_id_"}, **kept}, uuid=store.uuid)
+        self._expiry_index(store)
+        change = Change(
+            "create", database, name, description={"idIndex": {"v": 2, "key": {"_id": 1}, "name": "_id_"}, **kept}, uuid=store.uuid
+        )
         if transaction is None:
             self.engine.oplog.add(change)
         else:
             transaction.changes.append(change)
 
-    def _time_index(self, store):
-        # Measurements are found and expire by their time; listIndexes does not show this index.
-        field = store.options["timeseries"]["timeField"]
+    def _expiry_index(self, store):
+        # Measurements are found by their time, and expire by it; documents of a clustered collection by their _id.
+        # listIndexes does not show this index.
+        if not store.is_time_series and "clusteredIndex" not in store.options:
+            return
+        field = store.options["timeseries"]["timeField"] if store.is_time_series else "_id"
         made = {"v": 2, "key": {field: 1}, "name": "$time"}
         if "expireAfterSeconds" in store.options:
             made["expireAfterSeconds"] = store.options["expireAfterSeconds"]
@@ -175,15 +205,15 @@ class Catalog:
             raise MongoError("NamespaceNotFound", f"Source collection {database}.{name} does not exist")
         if (database, name) == (to_database, to_name):
             raise MongoError("IllegalOperation", "Can't rename a collection to itself")
-        if self.data.get(to_database, to_name) is not None:
-            if not drop_target:
-                raise MongoError("NamespaceExists", "target namespace exists")
-            self.drop(to_database, to_name)
+        replaced = self.data.get(to_database, to_name)
+        if replaced is not None and not drop_target:
+            raise MongoError("NamespaceExists", "target namespace exists")
         for place in ((database, name), (to_database, to_name)):
             self.engine.transactions.preserve(*place)
         self.data[database].forget(name)
         self.data[to_database].replace(to_name, store)
-        self.engine.oplog.add(Change("rename", database, name, to=(to_database, to_name), uuid=store.uuid))
+        told = {"dropTarget": Binary.from_uuid(replaced.uuid)} if replaced is not None else None
+        self.engine.oplog.add(Change("rename", database, name, description=told, to=(to_database, to_name), uuid=store.uuid))
 
     def modify(self, database, name, options):
         """Do collMod: validator, validationLevel, validationAction, index (hidden, expireAfterSeconds), a view's pipeline."""
@@ -208,15 +238,18 @@ class Catalog:
         if options.get("expireAfterSeconds") == "off":
             changed.pop("expireAfterSeconds")
         configure(store, checked_options(changed))
-        if "timeseries" in store.options:
-            self._time_index(store)
+        self._expiry_index(store)
         self.engine.oplog.add(Change("modify", database, name, description=options, uuid=store.uuid))
         return answer
 
     def _modify_index(self, store, wanted):
-        tree = next((t for t in store.trees.values() if t.name == wanted.get("name") or dict(t.pattern) == wanted.get("keyPattern")), None)
+        tree = next(
+            (t for t in store.trees.values() if t.name == wanted.get("name") or dict(t.pattern) == wanted.get("keyPattern")), None
+        )
         if tree is None:
-            raise MongoError("IndexNotFound", f"cannot find index {wanted.get('name') or wanted.get('keyPattern')} for ns {store.namespace}")
+            raise MongoError(
+                "IndexNotFound", f"cannot find index {wanted.get('name') or wanted.get('keyPattern')} for ns {store.namespace}"
+            )
         answer = {}
         if "expireAfterSeconds" in wanted:
             if len(tree.pattern) > 1 or tree.name == "_id_":
@@ -229,7 +262,9 @@ class Catalog:
             if tree.name == "_id_":
                 raise MongoError("BadValue", "can't hide _id index")
             answer |= {"hidden_old": tree.hidden, "hidden_new": bool(wanted["hidden"])}
-            tree.spec = {name: value for name, value in tree.spec.items() if name != "hidden"} | ({"hidden": True} if wanted["hidden"] else {})
+            tree.spec = {name: value for name, value in tree.spec.items() if name != "hidden"} | (
+                {"hidden": True} if wanted["hidden"] else {}
+            )
         if wanted.get("unique"):
             tree.spec = {**tree.spec, "unique": True}
             tree.unique = True

@@ -123,9 +123,9 @@ class ChangeStream(Cursor):
             if shown.get("_id") != event["_id"]:
                 raise MongoError(
                     "ChangeStreamFatalError",
-                    "Encountered an event whose _id field, which contains the resume token, was modified by the pipeline. Modifying the "
-                    "_id field of an event makes it impossible to resume the stream from that point. Only transformations that retain "
-                    f"the unmodified _id field are allowed. Expected: {event['_id']} but found: {shown.get('_id')}",
+                    "Encountered an event whose _id field, which contains the resume token, was modified by the pipeline. Modifying "
+                    "the _id field of an event makes it impossible to resume the stream from that point. Only transformations that "
+                    f"retain the unmodified _id field are allowed. Expected: {event['_id']} but found: {shown.get('_id')}",
                     labels=[NON_RESUMABLE],
                 )
             yield shown
@@ -177,8 +177,8 @@ class ChangeStream(Cursor):
             kind = "pre-image" if option == "fullDocumentBeforeChange" else "post-image"
             raise MongoError(
                 "NoMatchingDocument",
-                f"Change stream was configured to require a {kind} for all update, delete and replace events, but the {kind} was not "
-                f"found for event: {self._token}. The collection must be created with {IMAGES}: {{enabled: true}}",
+                f"Change stream was configured to require a {kind} for all update, delete and replace events, but the {kind} was "
+                f"not found for event: {self._token}. The collection must be created with {IMAGES}: {{enabled: true}}",
                 labels=[NON_RESUMABLE],
             )
         return None
@@ -208,7 +208,8 @@ def _checked(call, pipeline, collection):
         if call.database != "admin" or collection is not None:
             raise MongoError(
                 "InvalidOptions",
-                "A $changeStream with 'allChangesForCluster:true' may only be opened on the 'admin' database, and with no collection name",
+                "A $changeStream with 'allChangesForCluster:true' may only be opened on the 'admin' database, and with no collection "
+                "name",
             )
     elif call.database in INTERNAL:
         raise MongoError("InvalidNamespace", f"$changeStream may not be opened on the internal {call.database} database")

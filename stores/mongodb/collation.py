@@ -7,13 +7,34 @@ decomposition. The rules of a single language (ä after z in Swedish) are not in
 import re
 import unicodedata
 
-from .errors import MongoError, not_embedded
+from stores.mongodb.errors import MongoError, not_embedded
 
 OPTIONS = {
-    "locale", "strength", "caseLevel", "caseFirst", "numericOrdering", "alternate", "maxVariable", "normalization", "backwards", "version",
+    "locale", "strength", "caseLevel", "caseFirst", "numericOrdering", "alternate", "maxVariable", "normalization", "backwards",
+    "version",
 }  # fmt: skip
 # Languages whose alphabet is ordered as the root collation orders it, as far as their own letters go.
-AS_ROOT = {"de", "en", "fr", "it", "nl", "pt", "id", "ms", "ga", "zu", "sw", "ca", "el", "ru", "en_US", "en_GB", "de_AT", "pt_BR", "fr_CA"}
+AS_ROOT = {
+    "de",
+    "en",
+    "fr",
+    "it",
+    "nl",
+    "pt",
+    "id",
+    "ms",
+    "ga",
+    "zu",
+    "sw",
+    "ca",
+    "el",
+    "ru",
+    "en_US",
+    "en_GB",
+    "de_AT",
+    "pt_BR",
+    "fr_CA",
+}
 DIGITS = re.compile(r"(\d+)")
 
 
@@ -35,7 +56,7 @@ def fold(spec):
     if locale == "simple":
         return None
     if not isinstance(locale, str) or not re.fullmatch(r"[a-z]{2,3}(_[A-Za-z]+)*(@collation=\w+)?", locale):
-        raise MongoError("BadValue", f'Field \'locale\' is invalid in: {{ locale: "{locale}" }}')
+        raise MongoError("BadValue", f"Field 'locale' is invalid in: {{ locale: \"{locale}\" }}")
     if strength not in (1, 2, 3, 4, 5):
         raise MongoError("BadValue", f"BSON field 'collation.strength' value must be between 1 and 5, actual value '{strength}'")
     if locale not in AS_ROOT:
@@ -59,7 +80,8 @@ class Folding:
         base = "".join(c for c in decomposed if not unicodedata.combining(c))
         key = [self._primary(base.casefold())]
         if self.strength >= 2:
-            key.append(tuple(c for c in decomposed.casefold() if unicodedata.combining(c)) and unicodedata.normalize("NFD", text.casefold()))
+            accents = any(map(unicodedata.combining, decomposed))
+            key.append(unicodedata.normalize("NFD", text.casefold()) if accents else "")
         if self.case:
             key.append(tuple(c.isupper() != self.upper_first for c in base))
         if self.strength >= 5:
@@ -71,7 +93,9 @@ class Folding:
         if not self.numeric:
             return letters(text)
         pieces = DIGITS.split(text)
-        return tuple(((1, "", int(piece)),) if index % 2 else tuple((*pair, 0) for pair in letters(piece)) for index, piece in enumerate(pieces))
+        return tuple(
+            ((1, "", int(piece)),) if index % 2 else tuple((*pair, 0) for pair in letters(piece)) for index, piece in enumerate(pieces)
+        )
 
 
 def _class(character):

@@ -9,9 +9,12 @@ class EngineContext(stages.Context):
 
     def __init__(self, engine, collection, operation):
         self.engine = engine
+        self.host = engine.host
         self.base = collection
         self.operation = operation
-        super().__init__(collection.database, collection.name, operation.now or engine.now(), operation.let, collection.fold(operation))
+        super().__init__(
+            collection.database, collection.name, operation.now or engine.now(), operation.let, collection.fold(operation)
+        )
 
     def _other(self):
         mine = self.operation
@@ -89,9 +92,9 @@ class EngineContext(stages.Context):
         return definition.index_stats(self.base)
 
     def current_op(self):
-        """Return the running operations: none but the one that asks."""
-        return []
+        """Return the running operations, as far as the server tells the engine."""
+        return self.engine.current_op()
 
     def list_sessions(self):
-        """Return the sessions that the engine knows: none."""
-        return []
+        """Return the sessions, as far as the server tells the engine."""
+        return self.engine.list_sessions()

@@ -6,7 +6,8 @@ import bson
 from bson import Int64
 from bson.raw_bson import RawBSONDocument
 
-from stores.mongodb.errors import MongoError
+from stores.mongodb.errors import MongoError, document_too_large
+from stores.mongodb.protocol.messages import MAX_INTERNAL
 
 TIMEOUT = 600  # seconds of the engine's clock that an unused cursor lives
 FIRST_BATCH = 101  # documents, where the client does not say
@@ -72,7 +73,10 @@ class Cursor:
             return None
         if self._left is not None:
             self._left -= 1
-        return RawBSONDocument(bson.encode(document))
+        raw = bson.encode(document)
+        if len(raw) > MAX_INTERNAL:
+            raise document_too_large(len(raw))
+        return RawBSONDocument(raw)
 
     def ended(self):
         """The source has nothing now: here, for good."""

@@ -57,7 +57,10 @@ def _visible(store):
 
 def list_indexes(collection, operation=None):
     """Return the indexes as listIndexes shows them."""
-    return [dict(tree.spec) for tree in _visible(existing(collection, operation))]
+    store = existing(collection, operation)
+    clustered = store.options.get("clusteredIndex")
+    listed = [dict(tree.spec) for tree in _visible(store)]
+    return [{**clustered, "clustered": True}, *listed[1:]] if clustered else listed
 
 
 def drop_indexes(collection, index):
@@ -74,7 +77,9 @@ def drop_indexes(collection, index):
             raise MongoError("InvalidOptions", "cannot drop _id index")
         store.drop_index(tree.name)
         description = {"indexes": [tree.spec]}
-        collection.engine.oplog.add(Change("dropIndexes", collection.database, collection.name, description=description, uuid=store.uuid))
+        collection.engine.oplog.add(
+            Change("dropIndexes", collection.database, collection.name, description=description, uuid=store.uuid)
+        )
     return len(before)
 
 
@@ -110,7 +115,8 @@ def stats(collection):
     if len(store):
         answer["avgObjSize"] = store.bytes // len(store)
     answer |= {
-        "numOrphanDocs": 0, "storageSize": store.bytes and store.bytes + 4096, "freeStorageSize": 0, "capped": bool(store.options.get("capped")),
+        "numOrphanDocs": 0, "storageSize": store.bytes and store.bytes + 4096, "freeStorageSize": 0,
+        "capped": bool(store.options.get("capped")),
         "nindexes": len(trees), "indexBuilds": [], "totalIndexSize": sum(sizes.values()),
         "totalSize": sum(sizes.values()) + (store.bytes and store.bytes + 4096), "indexSizes": sizes, "scaleFactor": 1,
     }  # fmt: skip
@@ -127,7 +133,7 @@ def index_stats(collection):
     since = collection.engine.now()
     return [
         {
-            "name": tree.name, "key": dict(tree.pattern), "host": "127.0.0.1:27017",
+            "name": tree.name, "key": dict(tree.pattern), "host": collection.engine.host,
             "accesses": {"ops": bson.Int64(tree.accesses), "since": tree.__dict__.setdefault("since", since)}, "spec": dict(tree.spec),
         }
         for tree in _visible(store)
@@ -147,7 +153,9 @@ def validate(collection):
     invalid = sum(not store.validator(each) for each in store.documents_by_record.values()) if store.validator else 0
     warnings = ["Detected one or more documents not compliant with the collection's schema."] if invalid else []
     return {
-        "ns": collection.namespace, "nInvalidDocuments": 0, "nNonCompliantDocuments": invalid, "nrecords": len(store), "nIndexes": len(counts),
-        "keysPerIndex": counts, "indexDetails": details, "valid": not errors, "repaired": False, "warnings": warnings, "errors": errors,
+        "ns": collection.namespace, "nInvalidDocuments": 0, "nNonCompliantDocuments": invalid, "nrecords": len(store),
+        "nIndexes": len(counts),
+        "keysPerIndex": counts, "indexDetails": details, "valid": not errors, "repaired": False, "warnings": warnings,
+        "errors": errors,
         "extraIndexEntries": [], "missingIndexEntries": [], "corruptRecords": [],
     }  # fmt: skip

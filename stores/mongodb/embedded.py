@@ -19,11 +19,13 @@ class EmbeddedMongoDB(MongoServer):
     def __init__(self, test_commands=False):
         """`test_commands` adds configureFailPoint, by which driver tests ask for faults."""
         clock = Clock()
-        self._node = Node(Engine(clock), clock, test_commands)
+        engine = Engine(clock)
+        self._node = Node(engine, clock, test_commands)
         front = Front(lambda front: self.session(front, self._node))
         self._node.front = front
         super().__init__(front, f"mongomock {mongomock.__version__}, extended, after MongoDB 8.0", clock)
         front.start()
+        engine.host = self._node.address
 
     def clean(self):
         self.front.run(self._clean())

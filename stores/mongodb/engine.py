@@ -28,6 +28,8 @@ class Engine:
         self.clock = clock
         self.lock = threading.RLock()
         self.oplog = Oplog(clock)
+        self.current_op = self.list_sessions = list  # the server around the engine gives better ones
+        self.host = ""  # its address
         self._empty()
 
     def _empty(self):
@@ -36,8 +38,7 @@ class Engine:
         self.catalog = catalog.Catalog(self)
         self.views = Views(self)
         self.expiry = Expiry(self)
-        self.mongomock = mongomock.MongoClient(_store=self.data)  # the same data, for mongomock's own collections
-        self.started = self.clock.now()
+        self.mongomock = mongomock.MongoClient(_store=self.data)  # mongomock's own collections over the same data, to read and insert
 
     def reset(self):
         """Forget all data; open transactions are aborted."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from datetime import datetime, timedelta
 
 from bson import Int64, ObjectId
 
@@ -11,6 +12,7 @@ from stores.mongodb.cursors import Cursors
 from stores.mongodb.errors import MongoError
 from stores.mongodb.sessions import Sessions
 
+SWEEP = 1.0  # seconds between two looks for cursors and sessions that have timed out
 GRACE = 1.0  # seconds that a client has to come back, whose last connection is gone
 logger = logging.getLogger(__name__)
 
@@ -47,6 +49,7 @@ class Node:
 
     def __init__(self, engine, clock, test_commands=False):
         self.engine = engine
+        engine.list_sessions, engine.current_op = self.list_sessions, self.current_op
         self.clock = clock
         self.oplog = engine.oplog
         self.cursors = Cursors(clock)
@@ -54,7 +57,7 @@ class Node:
         self.connections = {}  # session of the wire: set of ids of logical sessions
         self.counters = dict.fromkeys(("insert", "query", "update", "delete", "getmore", "command"), 0)
         self.total_connections = 0
-        self.started = clock.now()
+        self.started = self._swept = clock.now()
         self.front = None
         self.topology = Topology()
         self.test_commands = test_commands
@@ -85,6 +88,10 @@ class Node:
     def sweep(self):
         """End what has timed out: documents, cursors, sessions, transactions."""
         self.engine.sweep()
+        now = self.clock.now()
+        if 0 <= now - self._swept < SWEEP:
+            return
+        self._swept = now
         self.cursors.sweep()
         for id_ in self.sessions.sweep():
             self.cursors.kill_where(lambda cursor, id_=id_: cursor.session is not None and cursor.session.id == id_)
@@ -120,6 +127,19 @@ class Node:
             self.sessions.end(id_)
         self.cursors.kill_where(lambda cursor: cursor.session is not None and cursor.session.id in ids)
 
+    # What stages that look at the server tell.
+
+    def list_sessions(self):
+        """Return the logical sessions, for $listSessions and $listLocalSessions."""
+        return [{"_id": {**session.document, "uid": b""}, "lastUse": _date(session.last_use)} for session in self.sessions]
+
+    def current_op(self):
+        """Return a description of each connection, for $currentOp: one executes a command, the one that asks."""
+        return [
+            {"type": "op", "host": self.address, "connectionId": each.number, "appName": each.name, "active": False}
+            for each in self.connections
+        ]
+
     # Counting.
 
     def _count(self, call, reply):
@@ -133,6 +153,10 @@ class Node:
             call.cursor.noted = (stats.documents_examined, stats.keys_examined)
         seen = (stats.documents_examined - before[0], stats.keys_examined - before[1])
         connection.note(request, call.returned or 0, *seen)
+
+
+def _date(seconds):
+    return datetime(1970, 1, 1) + timedelta(seconds=seconds)
 
 
 COUNTED = {"insert": "insert", "find": "query", "update": "update", "delete": "delete", "getMore": "getmore"}

@@ -17,7 +17,7 @@ from bson.decimal128 import Decimal128
 from bson.max_key import MaxKey
 from bson.min_key import MinKey
 
-from .errors import MongoError
+from stores.mongodb.errors import MongoError
 
 
 class Missing:
@@ -46,9 +46,8 @@ INT32 = range(-(2**31), 2**31)
 INT64 = range(-(2**63), 2**63)
 
 # The places of the types in the order. "undefined" is where an array without elements sorts.
-MIN_KEY, UNDEFINED, NULL, NUMBER, STRING, OBJECT, ARRAY, BINARY, OBJECT_ID, BOOLEAN, DATE, TIMESTAMP, REGEX, CODE, SCOPED_CODE, MAX_KEY = (
-    -1, 0, 5, 10, 15, 20, 25, 30, 35, 40, 45, 47, 50, 60, 65, 127,
-)  # fmt: skip
+MIN_KEY, UNDEFINED, NULL, NUMBER, STRING, OBJECT, ARRAY, BINARY = -1, 0, 5, 10, 15, 20, 25, 30
+OBJECT_ID, BOOLEAN, DATE, TIMESTAMP, REGEX, CODE, SCOPED_CODE, MAX_KEY = 35, 40, 45, 47, 50, 60, 65, 127
 EMPTY_ARRAY = (UNDEFINED, 0)
 FLAGS = {re.IGNORECASE: "i", re.LOCALE: "l", re.MULTILINE: "m", re.DOTALL: "s", re.UNICODE: "u", re.VERBOSE: "x"}
 
@@ -203,7 +202,8 @@ TYPE_NAMES = {
 }
 # The numbers of the types on the wire, and their names in $type and bsonType.
 TYPE_CODES = {
-    "double": 1, "string": 2, "object": 3, "array": 4, "binData": 5, "undefined": 6, "objectId": 7, "bool": 8, "date": 9, "null": 10, "regex": 11,
+    "double": 1, "string": 2, "object": 3, "array": 4, "binData": 5, "undefined": 6, "objectId": 7, "bool": 8, "date": 9,
+    "null": 10, "regex": 11,
     "dbPointer": 12, "javascript": 13, "symbol": 14, "javascriptWithScope": 15, "int": 16, "timestamp": 17, "long": 18, "decimal": 19,
     "minKey": -1, "maxKey": 127,
 }  # fmt: skip
@@ -268,9 +268,14 @@ class Sort:
         if way not in (1, -1):
             raise MongoError(15975, "$sort key ordering must be 1 (for ascending) or -1 (for descending)")
         if path.startswith("$"):
-            raise MongoError(16410, f"FieldPath field names may not start with '$'. Consider using $getField or $setField. Found: '{path}'")
+            raise MongoError(
+                16410, f"FieldPath field names may not start with '$'. Consider using $getField or $setField. Found: '{path}'"
+            )
         if not path or path.endswith("."):
-            raise MongoError(40353 if path else 40352, "FieldPath must not end with a '.'." if path else "FieldPath cannot be constructed with empty string")
+            raise MongoError(
+                40353 if path else 40352,
+                "FieldPath must not end with a '.'." if path else "FieldPath cannot be constructed with empty string",
+            )
         return int(way)
 
     def key(self, document, metadata=None):
@@ -286,7 +291,7 @@ class Sort:
         return tuple(keys)
 
     def _keys(self, document, parts):
-        from .paths import leaves  # paths need MISSING from here
+        from stores.mongodb.paths import leaves  # paths need MISSING from here
 
         keys = []
         for value in leaves(document, parts):

@@ -5,7 +5,7 @@ A query's path goes through arrays and into them by number; an expression's path
 
 from bson import DBRef
 
-from .ordering import MISSING
+from stores.mongodb.ordering import MISSING
 
 
 def split(path):

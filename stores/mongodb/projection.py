@@ -3,13 +3,14 @@
 The same rules serve $project (stages/shape.py). https://www.mongodb.com/docs/manual/reference/method/db.collection.find/#projection
 """
 
-from . import paths
-from .errors import MongoError
-from .expressions import Scope, environment, read
-from .expressions.base import SYSTEM
-from .ordering import MISSING, type_name
-from .query.parser import Parser
-from .values import is_number, show, to_double
+from stores.mongodb import paths
+from stores.mongodb.errors import MongoError
+from stores.mongodb.expressions import Scope, environment, read
+from stores.mongodb.expressions.base import SYSTEM
+from stores.mongodb.ordering import MISSING, type_name
+from stores.mongodb.query import Reading
+from stores.mongodb.query.parser import Parser
+from stores.mongodb.values import is_number, show, to_double
 
 
 class Projection:
@@ -94,10 +95,15 @@ class Projection:
         if not path:
             raise MongoError(40352, "FieldPath cannot be constructed with empty string")
         if any(not part for part in parts):
-            raise MongoError(40353 if not parts[-1] else 15998, "FieldPath must not end with a '.'." if not parts[-1] else "FieldPath field names may not be empty strings.")
+            raise MongoError(
+                40353 if not parts[-1] else 15998,
+                "FieldPath must not end with a '.'." if not parts[-1] else "FieldPath field names may not be empty strings.",
+            )
         for part in parts:
             if part.startswith("$"):
-                raise MongoError(16410, f"FieldPath field names may not start with '$'. Consider using $getField or $setField. Found: '{part}'")
+                raise MongoError(
+                    16410, f"FieldPath field names may not start with '$'. Consider using $getField or $setField. Found: '{part}'"
+                )
 
     def _positional(self, path):
         if self.positional:
@@ -202,7 +208,11 @@ class Projection:
         if not isinstance(array, list):
             return made
         if match is None or match.position is None or match.position >= len(array):
-            raise MongoError(51246, "Executor error during find command :: caused by :: positional operator '.$' couldn't find a matching element in the array")
+            raise MongoError(
+                51246,
+                "Executor error during find command :: caused by :: positional operator '.$' couldn't find a matching element in the "
+                "array",
+            )
         return paths.put(made, self.positional, [array[match.position]])
 
     def paths(self):
@@ -220,8 +230,6 @@ def _computes(tree):
 
 def _elem_match(name, operand, scope):
     """Return the node that gives the first element that matches, in an array of its own."""
-    from .query import Reading
-
     parser = Parser(Reading(scope, scope.fold))
     first = next(iter(operand), "")
     if first.startswith("$") and first not in ("$and", "$or", "$nor"):
@@ -270,4 +278,3 @@ def _cut(value, parts, cut):
     if len(parts) == 1:
         return {**value, parts[0]: cut(inner)} if isinstance(inner, list) else value
     return {**value, parts[0]: _cut(inner, parts[1:], cut)}
-

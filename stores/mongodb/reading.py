@@ -24,7 +24,8 @@ def request(collection, kind, filter, operation, **more):
     rules = operation.collation if operation.collation is not None else store.options.get("collation")
     metadata = search and (lambda document: {"textScore": search.score(document)})
     return kind(
-        filter, query, fold=fold, collation=rules, hint={"$natural": natural} if natural else operation.hint, min=operation.min, max=operation.max,
+        filter, query, fold=fold, collation=rules, hint={"$natural": natural} if natural else operation.hint,
+        min=operation.min, max=operation.max,
         allow_disk=operation.allow_disk, stats=operation.stats, text=search, metadata=metadata, **more,
     )  # fmt: skip
 
@@ -125,8 +126,11 @@ def different(documents, path, fold):
 def tail(collection, position):
     """Return (documents, position) behind a position in a capped collection."""
     store = collection.store()
-    if position is not None and position < store.oldest_kept:
-        raise MongoError("CappedPositionLost", "CollectionScan died due to position in capped collection being deleted. Last seen record id: RecordId(%d)" % position)
+    if position is not None and position <= store.oldest_kept:
+        raise MongoError(
+            "CappedPositionLost",
+            f"CollectionScan died due to position in capped collection being deleted. Last seen record id: RecordId({position})",
+        )
     records = [record for record in store.documents_by_record if position is None or record > position]
     return [store.documents_by_record[record] for record in records], records[-1] if records else position
 
@@ -148,7 +152,16 @@ def aggregate(collection, pipeline, operation):
 
 
 # Stages that read by themselves: they stand first.
-ALONE = {"$collStats", "$indexStats", "$documents", "$currentOp", "$listSessions", "$listLocalSessions", "$planCacheStats", "$changeStream"}
+ALONE = {
+    "$collStats",
+    "$indexStats",
+    "$documents",
+    "$currentOp",
+    "$listSessions",
+    "$listLocalSessions",
+    "$planCacheStats",
+    "$changeStream",
+}
 
 
 def planned(collection, pipeline, operation):

@@ -23,7 +23,8 @@ from stores.mongodb.protocol.scram import CERTIFICATE, MECHANISMS
 from stores.mongodb.server import MongoServer
 from stores.wire import Front
 
-CONNECT = 1.8  # seconds for name look-up, connection and log-in together
+CONNECT = 1.9  # seconds for name look-up, connection and log-in together
+SELECT = 1.4  # seconds for the driver to find a server, which then says why it did not
 HEARTBEAT = 15.0  # seconds
 PORT = 27017
 
@@ -73,7 +74,7 @@ class RealMongoDB(MongoServer):
         options = {name.lower(): value for name, value in parsed["options"].items()}
         self.login = login_of(parsed, options)
         self.tls = tls_of(options)
-        self._admin = MongoClient(address, serverSelectionTimeoutMS=int(CONNECT * 1000), appname="nosql-course")
+        self._admin = MongoClient(address, serverSelectionTimeoutMS=int(SELECT * 1000), appname="nosql-course")
         self._version = self._admin.server_info()["version"]
         self._admin.admin.command("ping")  # on a connection that has logged in
 

@@ -5,15 +5,16 @@ from functools import lru_cache
 
 from bson import Regex
 
-from .errors import MongoError, not_embedded
-from .ordering import regex_parts
+from stores.mongodb.errors import MongoError, not_embedded
+from stores.mongodb.ordering import regex_parts
 
 OPTIONS = {"i": re.IGNORECASE, "m": re.MULTILINE, "s": re.DOTALL, "x": re.VERBOSE, "u": 0}
 # In PCRE these classes are ASCII, in Python they are not.
 ASCII = {"d": "0-9", "w": "A-Za-z0-9_", "s": r" \t\n\r\f\v"}
 POSIX = {
     "alnum": "A-Za-z0-9", "alpha": "A-Za-z", "ascii": r"\x00-\x7f", "blank": r" \t", "cntrl": r"\x00-\x1f\x7f", "digit": "0-9",
-    "graph": "!-~", "lower": "a-z", "print": " -~", "punct": r"!-/:-@\[-`{-~", "space": r" \t\n\r\f\v", "upper": "A-Z", "word": "A-Za-z0-9_",
+    "graph": "!-~", "lower": "a-z", "print": " -~", "punct": r"!-/:-@\[-`{-~", "space": r" \t\n\r\f\v", "upper": "A-Z",
+    "word": "A-Za-z0-9_",
     "xdigit": "A-Fa-f0-9",
 }  # fmt: skip
 TOKEN = re.compile(r"\\.|\[:(\w+):\]|\(\?<(?=[A-Za-z_])|\[\^?\]?|\]|.", re.DOTALL)

@@ -28,6 +28,10 @@ class LogicalSession:
     statements: dict = field(default_factory=dict)
     snapshots: dict = field(default_factory=dict)
 
+    def forget_old_snapshots(self):
+        """Forget snapshots that the engine has given up after a minute."""
+        self.snapshots = {time: data for time, data in self.snapshots.items() if data.state == "in progress"}
+
     @property
     def document(self):
         """The session's id as commands name it."""

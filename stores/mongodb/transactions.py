@@ -63,7 +63,9 @@ class Transaction:
                 continue
             for key in its_keys:
                 holder = theirs.has(key)
-                if (holder is not None and holder not in self.written[place]) or common.reserved.get((tree.name, key), self) is not self:
+                if (holder is not None and holder not in self.written[place]) or common.reserved.get(
+                    (tree.name, key), self
+                ) is not self:
                     raise write_conflict()
                 common.reserved[tree.name, key] = self
                 self.reserved.append((common.reserved, (tree.name, key)))

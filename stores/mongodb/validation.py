@@ -57,7 +57,9 @@ def _clause(name, wanted, document):
     if name == "$jsonSchema":
         return [{"operatorName": name, "schemaRulesNotSatisfied": schema_rules(wanted, document)}]
     if name in ("$and", "$or"):
-        broken = [{"index": index, "details": explain(each, document)} for index, each in enumerate(wanted) if not Query(each)(document)]
+        broken = [
+            {"index": index, "details": explain(each, document)} for index, each in enumerate(wanted) if not Query(each)(document)
+        ]
         return [{"operatorName": name, "clausesNotSatisfied": broken}]
     if name.startswith("$"):
         return [{"operatorName": name, "specifiedAs": {name: wanted}, "reason": "expression did not match"}]
@@ -102,7 +104,8 @@ def schema_rules(schema, value):
 WORDS = {
     "minLength": "specified string length was not satisfied", "maxLength": "specified string length was not satisfied",
     "minItems": "array did not match specified length", "maxItems": "array did not match specified length",
-    "minProperties": "specified number of properties was not satisfied", "maxProperties": "specified number of properties was not satisfied",
+    "minProperties": "specified number of properties was not satisfied",
+    "maxProperties": "specified number of properties was not satisfied",
     "enum": "value was not found in enum", "pattern": "regular expression did not match",
 }  # fmt: skip
 
@@ -113,7 +116,8 @@ def _compared(keyword, operand, value, schema):
 
 def _typed(keyword, operand, value, schema):
     return {
-        "specifiedAs": {keyword: operand}, "reason": "type did not match", "consideredValue": value, "consideredType": type_name(value),
+        "specifiedAs": {keyword: operand}, "reason": "type did not match", "consideredValue": value,
+        "consideredType": type_name(value),
     }  # fmt: skip
 
 

@@ -13,8 +13,8 @@ from bson import Int64, ObjectId, Timestamp
 from bson.datetime_ms import DatetimeMS
 from bson.decimal128 import Decimal128, create_decimal128_context
 
-from .errors import MongoError
-from .ordering import INT32, INT64, MISSING, date_of, milliseconds, type_name
+from stores.mongodb.errors import MongoError
+from stores.mongodb.ordering import INT32, INT64, MISSING, date_of, milliseconds, type_name
 
 INT, LONG, DOUBLE, DECIMAL = 1, 2, 3, 4
 RANKS = {Int64: LONG, float: DOUBLE, Decimal128: DECIMAL}

@@ -19,7 +19,9 @@ class Views:
             if store is None or "viewOn" not in store.options:
                 return name, pipeline
             if len(names) == MOST_LEVELS:
-                raise MongoError("ViewDepthLimitExceeded", f"View depth too deep or view cycle detected; maximum depth is {MOST_LEVELS}")
+                raise MongoError(
+                    "ViewDepthLimitExceeded", f"View depth too deep or view cycle detected; maximum depth is {MOST_LEVELS}"
+                )
             names.append(name)
             pipeline = [*store.options["pipeline"], *pipeline]
             name = store.options["viewOn"]

@@ -30,7 +30,8 @@ class Writer:
             engine.transactions.preserve(database, collection)
             self.store = engine.data[database][collection]
         if self.transaction and self.store.options.get("capped"):
-            message = f"Collection '{self.store.namespace}' is a capped collection. Writes in transactions are not allowed on capped collections."
+            message = f"Collection '{self.store.namespace}' is a capped collection."
+            message += " Writes in transactions are not allowed on capped collections."
             raise MongoError("OperationNotSupportedInTransaction", message)
 
     def create(self):
@@ -74,7 +75,10 @@ class Writer:
         check_levels(new, len(data))
         if self.store.options.get("capped") and len(data) != self.store.sizes[record]:
             size = self.store.sizes[record]
-            raise MongoError("CannotGrowDocumentInCappedNamespace", f"Cannot change the size of a document in a capped collection: {size} != {len(data)}")
+            raise MongoError(
+                "CannotGrowDocumentInCappedNamespace",
+                f"Cannot change the size of a document in a capped collection: {size} != {len(data)}",
+            )
         self._claim(record)
         check_document(self.store, new, self.operation, old)
         keys, size = self._keys(new, record), self.store.sizes[record]
@@ -156,7 +160,9 @@ def check_id(identifier):
     if isinstance(identifier, dict):
         for name in identifier:
             if name.startswith("$"):
-                raise MongoError("DollarPrefixedFieldName", f"_id fields may not contain '$'-prefixed fields: {name} is not valid for storage.")
+                raise MongoError(
+                    "DollarPrefixedFieldName", f"_id fields may not contain '$'-prefixed fields: {name} is not valid for storage."
+                )
 
 
 def checked_size(document):
@@ -174,7 +180,12 @@ def check_levels(document, size):
         return
     level = [document]
     for _ in range(MOST_LEVELS):
-        level = [inner for outer in level for inner in (outer.values() if isinstance(outer, dict) else outer) if isinstance(inner, dict | list)]
+        level = [
+            inner
+            for outer in level
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+            if isinstance(inner, dict | list)
+        ]
         if not level:
             return
     raise MongoError("Overflow", f"cannot insert document because it exceeds {MOST_LEVELS} levels of nesting")

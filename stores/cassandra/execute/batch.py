@@ -1,5 +1,6 @@
 """BATCH: several modifications at once, as a statement or as a message of the protocol."""
 
+from stores.cassandra.cells import Complex
 from stores.cassandra.errors import InvalidRequest
 from stores.cassandra.execute.kinds import BIGINT
 from stores.cassandra.execute.lightweight import run_conditional
@@ -12,7 +13,10 @@ from stores.cassandra.store import number
 
 SIZE_WARN, SIZE_FAIL = 5 * 1024, 50 * 1024  # bytes
 MANY_PARTITIONS = 10
-CELL_SIZE = 16  # bytes that a cell takes besides its value, about
+# What Cassandra counts of a batch besides the values, in bytes: see dataSize() of PartitionUpdate, Row, Cell and their parts.
+PARTITION_SIZE, ROW_SIZE, TTL_SIZE, CELL_SIZE, COMPLEX_SIZE = 8, 21, 12, 20, 12
+RANGE_LIST_SIZE, RANGE_SIZE = 4, 12
+LIST_PATH_SIZE = 16  # a timeuuid; here the places in a list have another form
 
 
 class BatchPlan:
@@ -84,27 +88,46 @@ def run_batch(kind, changes, context):
 def _check_size(kind, deltas, context):
     tables = list(dict.fromkeys(str(table) for table, _ in deltas))
     shown = f"[{', '.join(tables)}]"
-    if len(deltas) > 1:  # a batch for one partition may be as large as it likes
-        size = sum(_size(delta) for _, delta in deltas)
+    mutations = {(table.keyspace, delta.key) for table, delta in deltas}  # what goes to one partition's nodes goes together
+    if len(mutations) > 1:  # a batch for one partition may be as large as it likes
+        size = sum(_size(*each) for each in deltas)
         if size > SIZE_FAIL:
             raise InvalidRequest("Batch too large")
         if size > SIZE_WARN:
             context.warnings.append(
                 f"Batch for {shown} is of size {size}, exceeding specified threshold of {SIZE_WARN} by {size - SIZE_WARN}."
             )
-    if kind == "UNLOGGED" and len(deltas) > MANY_PARTITIONS:
+    keys = {delta.key for _, delta in deltas}
+    if kind == "UNLOGGED" and len(keys) > MANY_PARTITIONS:
         context.warnings.append(
-            f"Unlogged batch covering {len(deltas)} partitions detected against table{'s' if len(tables) > 1 else ''} {shown}. "
+            f"Unlogged batch covering {len(keys)} partitions detected against table{'s' if len(tables) > 1 else ''} {shown}. "
             "You should use a logged batch for atomicity, or asynchronous writes for performance."
         )
 
 
-def _size(delta):
-    """Return about how many bytes the values of a delta are."""
-    size = sum(map(len, delta.key))
-    for row in [*delta.rows, *([delta.static] if delta.static else [])]:
-        size += sum(map(len, row.clustering)) + CELL_SIZE
-        for each in row.cells.values():
-            for cell in getattr(each, "cells", {0: each}).values():
-                size += CELL_SIZE + len(cell.value or b"")
+def _size(table, delta):
+    """Return the bytes of a delta as Cassandra counts them: neither its key nor the names of columns.
+
+    Of a deleted range the bounds are left out, which are known in another form here.
+    """
+    size = PARTITION_SIZE + sum(_row_size(table, row) for row in delta.rows)
+    size += ROW_SIZE if delta.static is None else _row_size(table, delta.static)
+    return size if delta.ranges is None else size + RANGE_LIST_SIZE + RANGE_SIZE * len(delta.ranges)
+
+
+def _row_size(table, row):
+    size = ROW_SIZE + sum(len(value) for value in row.clustering if value)
+    if row.live is not None and row.live.ttl:
+        size += TTL_SIZE
+    for name, column in row.cells.items():
+        if isinstance(column, Complex):
+            is_list = table.columns[name].type.kind == "list"
+            size += COMPLEX_SIZE + sum(LIST_PATH_SIZE if is_list else len(path) for path in column.cells)
+            size += sum(map(_cell_size, column.cells.values()))
+        else:
+            size += _cell_size(column)
     return size
+
+
+def _cell_size(cell):
+    return CELL_SIZE + len(cell.value or b"")

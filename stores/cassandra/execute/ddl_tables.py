@@ -90,7 +90,7 @@ def _refuse_key(column):
 
 
 def clustering_order(statement):
-    """Return the CLUSTERING ORDER: whether descending, by column; checked."""
+    """Return the CLUSTERING ORDER: whether descending, by column; checked. The last columns may be left out: they ascend."""
     order, keys = dict(statement.clustering_order), statement.clustering_columns
     if not order:
         return order
@@ -106,8 +106,6 @@ def clustering_order(statement):
             "The order of columns in the CLUSTERING ORDER directive must match that of the clustering columns "
             f"({key} must appear before {name})",
         )
-    missing = [key for key in keys if key not in order]
-    refuse(missing, f"Missing CLUSTERING ORDER for column {''.join(missing[:1])}")
     return order
 
 

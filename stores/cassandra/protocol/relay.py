@@ -2,11 +2,12 @@
 
 import asyncio
 import re
+from typing import NamedTuple
 
 from stores.cassandra import errors
 from stores.cassandra.cql import definitions
 from stores.cassandra.guard import check, refusal
-from stores.cassandra.protocol import codec, messages, segments
+from stores.cassandra.protocol import codec, messages, segments, told
 from stores.cassandra.protocol.frames import RESPONSE_OPCODES, TRACING, WARNING, Frame, Frames, Malformed
 from stores.cassandra.protocol.session import NOT_A_REQUEST, SUPPORTED, CqlSession
 
@@ -108,28 +109,37 @@ class RelaySession(CqlSession):
     async def _follow(self, message, statement, answer):
         """Keep what the session must know of the connection's state."""
         request = message.request
-        kind = int.from_bytes(_result_of(answer)[:4], "big") if answer.opcode == messages.OPCODE["RESULT"] else 0
+        result = _result_of(answer) if answer.opcode == messages.OPCODE["RESULT"] else b""
+        kind = int.from_bytes(result[:4], "big")
         if kind == messages.SET_KEYSPACE:
-            self.keyspace = codec.Reader(_result_of(answer)[4:]).string()
+            self.keyspace = codec.Reader(result[4:]).string()
         elif kind == messages.PREPARED:
-            id_ = codec.Reader(_result_of(answer)[4:]).short_bytes()
-            self.cluster.prepared[id_] = Known(request.text, request.keyspace or self.keyspace)
+            id_ = codec.Reader(result[4:]).short_bytes()
+            columns = _if_understood(told.bind_columns, result, answer.version & 0x7F) or ()
+            self.cluster.prepared[id_] = Known(request.text, request.keyspace or self.keyspace, columns)
         elif isinstance(statement, definitions.DropKeyspace) and kind == messages.SCHEMA_CHANGE:
             await asyncio.to_thread(self.cluster.forget, statement.keyspace)
         elif isinstance(statement, definitions.CreateKeyspace) and answer.opcode == messages.OPCODE["ERROR"]:
             await asyncio.to_thread(self.cluster.forget_unless_there, statement.keyspace)
-        if message.command is not None and self.front.logs and message.command.name != "PREPARE":
-            self.note(message.command, request.parameters.options.consistency.name)
+        if message.command is not None and self.front.logs and kind and kind != messages.PREPARED:
+            returned = _if_understood(told.row_count, result) if kind == messages.ROWS else 0
+            self.note(message.command, request.parameters.options.consistency.name, returned=returned)
 
 
-class Known:
+class Known(NamedTuple):
     """A statement that was prepared through the front."""
 
-    bind_columns = ()
+    text: str
+    keyspace: str | None
+    bind_columns: tuple
 
-    def __init__(self, text, keyspace):
-        self.text = text
-        self.keyspace = keyspace
+
+def _if_understood(read, *arguments):
+    """Return what `read` finds, or None: a type that the course does not know must not stop the client that does."""
+    try:
+        return read(*arguments)
+    except errors.CqlError:
+        return None
 
 
 def _result_of(answer):

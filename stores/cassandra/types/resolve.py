@@ -122,9 +122,7 @@ def _read_class(text, position):
         return _read_user_type(text, position)
     parameters = []
     while text[position] != ")":
-        position += 1
-        while text[position] == " ":
-            position += 1
+        position = _after_blanks(text, position + 1)
         if word == "VectorType" and parameters:
             end = text.index(")", position)
             parameters.append(int(text[position:end]))
@@ -132,7 +130,14 @@ def _read_class(text, position):
         elif text[position] != ")":
             parameter, position = _read_class(text, position)
             parameters.append(parameter)
+            position = _after_blanks(text, position)
     return _with_parameters(word, parameters), position + 1
+
+
+def _after_blanks(text, position):
+    while text[position] == " ":
+        position += 1
+    return position
 
 
 def _with_parameters(word, parameters):

@@ -176,7 +176,7 @@ class VectorType(CqlType):
 
     @property
     def java_name(self):
-        return f"{MARSHAL}VectorType({self.elements[0].java_name}, {self.dimension})"
+        return f"{MARSHAL}VectorType({self.elements[0].java_name} , {self.dimension})"  # a blank on both sides, as Cassandra has it
 
     def option(self, version=4):
         return struct.pack(">H", 0) + _string(self.java_name)

@@ -9,13 +9,13 @@ compares by Python and knows one kind of number.
 
 from typing import NamedTuple
 
-from ..errors import MongoError
-from ..expressions.arrays import count_of, largest, smallest
-from ..expressions.base import MISSING, constant, named, nullish, parse
-from ..expressions.objects import mergeable
-from ..ordering import Sort, sort_key, type_name
-from ..values import show
-from . import statistics
+from stores.mongodb.accumulators import statistics
+from stores.mongodb.errors import MongoError
+from stores.mongodb.expressions.arrays import count_of, largest, smallest
+from stores.mongodb.expressions.base import MISSING, constant, named, nullish, parse
+from stores.mongodb.expressions.objects import mergeable
+from stores.mongodb.ordering import Sort, sort_key, type_name
+from stores.mongodb.values import show
 
 
 class Accumulator(NamedTuple):

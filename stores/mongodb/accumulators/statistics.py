@@ -2,9 +2,9 @@
 
 import math
 
-from ..errors import MongoError
-from ..ordering import sort_key
-from ..values import DECIMAL, DECIMALS, decimal128, is_number, rank, show, to_decimal, to_double, total
+from stores.mongodb.errors import MongoError
+from stores.mongodb.ordering import sort_key
+from stores.mongodb.values import DECIMAL, DECIMALS, decimal128, is_number, rank, show, to_decimal, to_double, total
 
 
 def total_of(values):

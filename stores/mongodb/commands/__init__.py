@@ -10,6 +10,7 @@ from stores.mongodb.commands import (  # noqa: F401  (importing a family registe
     handshake,
     indexes,
     reads,
+    refused,
     sessions,
     transactions,
     writes,

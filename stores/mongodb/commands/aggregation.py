@@ -16,6 +16,8 @@ AGGREGATE = {
 }
 WHOLE_DATABASE = "$cmd.aggregate"
 WRITES = ("$out", "$merge")
+NOT_IN_TRANSACTIONS = (*WRITES, "$changeStream", "$collStats", "$currentOp", "$indexStats", "$listSessions", "$listLocalSessions")
+NOT_IN_API_1 = ("$currentOp", "$indexStats", "$listLocalSessions", "$listSessions", "$planCacheStats", "$search")
 
 
 @command("aggregate", fields=AGGREGATE, in_transaction=True, api=True)
@@ -59,10 +61,13 @@ def _check(call, pipeline):
             raise MongoError(40323, "A pipeline stage specification object must contain exactly one field.")
     if "cursor" not in call.body and not call.flag("explain"):
         raise failed_to_parse("The 'cursor' option is required, except for aggregate with the explain argument")
-    if call.transaction is not None:
-        for stage in pipeline:
-            if (name := next(iter(stage))) in (*WRITES, "$changeStream", "$collStats", "$currentOp", "$indexStats", "$listSessions"):
-                raise MongoError("OperationNotSupportedInTransaction", f"{name} cannot be used in a transaction")
+    for name in (next(iter(stage)) for stage in pipeline):
+        if call.transaction is not None and name in NOT_IN_TRANSACTIONS:
+            raise MongoError("OperationNotSupportedInTransaction", f"{name} cannot be used in a transaction")
+        if name in WRITES and call.get("readConcern", {}).get("level") == "linearizable":
+            raise MongoError("InvalidOptions", f"{name} cannot be used with a 'linearizable' read concern level")
+        if call.flag("apiStrict") and name in NOT_IN_API_1:
+            raise MongoError("APIStrictError", f"stage {name} is not allowed with 'apiStrict: true' in API Version 1")
 
 
 def _batch_size(call):

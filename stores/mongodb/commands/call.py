@@ -4,10 +4,11 @@ import asyncio
 import re
 from datetime import datetime, timedelta
 
+from stores.mongodb import expressions
 from stores.mongodb.commands.registry import wrong_type
 from stores.mongodb.errors import MongoError, bad_value
 from stores.mongodb.operation import Blocked, Operation
-from stores.mongodb.ordering import type_name
+from stores.mongodb.ordering import MISSING, type_name
 
 BLOCKED = 3.0  # seconds that a write waits for a transaction which has written the same document
 TRY_AGAIN = 0.01  # seconds
@@ -36,6 +37,7 @@ class Call:
         self.operation = Operation(now=datetime(1970, 1, 1) + timedelta(seconds=node.clock.now()))
         self.cursor = None  # where the cost is counted by a cursor instead
         self.fail = None  # what a fail point does to it
+        self.reply_lost = False
         self.labels = None  # of its error, where they are given
         self.snapshot = None  # cluster time of a snapshot read
 
@@ -76,6 +78,11 @@ class Call:
         """The engine's collection that the command names."""
         return self.engine.collection(self.database, self.collection_name)
 
+    @property
+    def let(self):
+        """The command's variables with their values: its field `let` holds expressions without fields."""
+        return values_of(self.get("let"), self.operation.now)
+
     async def write(self, step):
         """Return step(), waiting where an open transaction has written the same document."""
         seconds = min(BLOCKED, self.operation.max_time or BLOCKED)
@@ -87,6 +94,19 @@ class Call:
         if self.operation.max_time:
             raise MongoError("MaxTimeMSExpired", "operation exceeded time limit")
         return step()
+
+
+def values_of(let, now):
+    """Return {name: value} of {name: expression}, or None without any; an expression may use the variables before it."""
+    if let is None:
+        return None
+    values = {}
+    for name, expression in let.items():
+        compute = expressions.parse(expression, names=tuple(values))
+        value = compute({}, {"NOW": now, **values})
+        if value is not MISSING:
+            values[name] = value
+    return values
 
 
 def whole(value, field):

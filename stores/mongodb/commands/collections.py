@@ -30,11 +30,8 @@ def create(call):
     for option in ("encryptedFields", "storageEngine"):
         if option in options:
             raise not_embedded(f"The option '{option}' of create", "InvalidOptions")
-    if call.engine.exists(call.database, name):
-        existing = next(each for each in call.engine.list_collections(call.database) if each["name"] == name)
-        if existing.get("options", {}) != options:
-            raise MongoError("NamespaceExists", f"Collection {call.namespace} already exists.")
-        return {}
+    if call.transaction is not None and call.engine.exists(call.database, name):
+        raise MongoError("NamespaceExists", f"Collection {call.namespace} already exists.")
     call.engine.create_collection(call.database, name, options, call.operation)
     return {}
 
@@ -64,8 +61,13 @@ def drop(call):
     if next(each for each in call.engine.list_collections(call.database) if each["name"] == name)["type"] != "view":
         count = len(call.collection.list_indexes())
     call.engine.drop_collection(call.database, name)
-    call.node.cursors.kill_where(lambda cursor: cursor.namespace == call.namespace and not cursor.await_data)
+    _close_cursors(call, lambda namespace: namespace == call.namespace)
     return {"nIndexesWas": count, "ns": call.namespace}
+
+
+def _close_cursors(call, gone):
+    """Close the cursors of what is gone; change streams have an event to tell of it yet."""
+    call.node.cursors.kill_where(lambda cursor: gone(cursor.namespace) and not cursor.resumable)
 
 
 @command("dropDatabase", fields={}, api=True)
@@ -75,6 +77,7 @@ def drop_database(call):
         raise MongoError("IllegalOperation", f"Dropping the '{call.database}' database is prohibited.")
     existed = call.database in call.engine.database_names()
     call.engine.drop_database(call.database)
+    _close_cursors(call, lambda namespace: namespace.startswith(f"{call.database}."))
     return {"dropped": call.database} if existed else {}
 
 
@@ -92,7 +95,7 @@ def rename_collection(call):
     if call.engine.exists(target, new_name) and not call.flag("dropTarget"):
         raise MongoError("NamespaceExists", "target namespace exists")
     call.engine.rename(source, name, target, new_name, call.flag("dropTarget"))
-    call.node.cursors.kill_where(lambda cursor: cursor.namespace == f"{source}.{name}" and not cursor.await_data)
+    _close_cursors(call, lambda namespace: namespace == f"{source}.{name}")
     return {}
 
 

@@ -11,8 +11,9 @@ from bson import Int64
 
 from stores.mongodb.commands.collections import each_stats
 from stores.mongodb.commands.handshake import SET_NAME, VERSION
+from stores.mongodb.commands.refused import refuse, refuse_search
 from stores.mongodb.commands.registry import COMMANDS, command
-from stores.mongodb.errors import MongoError, not_embedded
+from stores.mongodb.errors import MongoError
 
 
 @command("serverStatus", fields=dict.fromkeys(("repl", "metrics", "locks", "opcounters", "wiredTiger", "mirroredReads"), "any"))
@@ -105,7 +106,10 @@ def data_size(call):
     return {"size": stats["size"], "numObjects": stats["count"], "millis": 0, "estimate": False}
 
 
-@command("validate", fields=dict.fromkeys(("full", "repair", "metadata", "checkBSONConformance", "background", "fixMultikey"), "bool"))
+VALIDATE = ("full", "repair", "metadata", "checkBSONConformance", "background", "fixMultikey", "scandata")
+
+
+@command("validate", fields=dict.fromkeys(VALIDATE, "bool"))
 def validate(call):
     """Check a collection's indexes against its documents."""
     if not call.engine.exists(call.database, call.collection_name):
@@ -140,7 +144,7 @@ PARAMETERS = {
 }
 
 
-@command("getParameter", fields=dict.fromkeys((*PARAMETERS, "allParameters", "enableTestCommands"), "any"), admin=True)
+@command("getParameter", admin=True)
 def get_parameter(call):
     """Return settings of the server."""
     settings = {**PARAMETERS, "enableTestCommands": call.node.test_commands}
@@ -171,7 +175,8 @@ def get_log(call):
 @command("listCommands", api=False)
 def list_commands(call):
     """Return the commands that there are."""
-    return {"commands": {spec.name: {"help": _help(spec), "adminOnly": spec.admin} for spec in COMMANDS.values()}}
+    known = {spec.name: spec for spec in COMMANDS.values() if spec.handler not in (refuse, refuse_search)}
+    return {"commands": {name: {"help": _help(spec), "adminOnly": spec.admin} for name, spec in known.items()}}
 
 
 def _help(spec):
@@ -194,14 +199,9 @@ def replica_set_config(call):
 
 @command("currentOp", fields={"$all": "any", "$ownOps": "any"}, admin=True)
 def current_op(call):
-    """Return what is being done: one command at a time, this one."""
-    return {"inprog": [{"type": "op", "ns": "admin.$cmd", "command": {"currentOp": 1}, "connectionId": call.connection.number}]}
-
-
-@command("top", admin=True)
-def top(call):
-    """Times are not measured here: an embedded engine's would mislead."""
-    raise not_embedded("The command 'top'")
+    """Return the connections: of their commands one at a time is executed, now this one."""
+    mine = call.connection.number
+    return {"inprog": [{**each, "active": each["connectionId"] == mine} for each in call.node.current_op()]}
 
 
 @command("dbHash", "dbhash", fields={"collections": "array"})

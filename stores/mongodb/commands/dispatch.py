@@ -7,6 +7,7 @@ from bson import Int64, Timestamp
 from stores.mongodb.commands import failpoints, registry
 from stores.mongodb.commands.call import Call, whole
 from stores.mongodb.errors import RETRYABLE_WRITE, TRANSIENT, MongoError, bad_value, failed_to_parse
+from stores.mongodb.protocol.messages import OP_QUERY
 
 LEVELS = ("local", "available", "majority", "linearizable", "snapshot")
 SIGNATURE = {"hash": b"\0" * 20, "keyId": Int64(0)}
@@ -42,6 +43,8 @@ async def run(node, request, connection):
         return None, call
     except MongoError as error:
         reply = _failed(node, call, error)
+    if call is not None and call.reply_lost:
+        return None, call
     return _with_times(node, reply), call
 
 
@@ -49,6 +52,10 @@ def _accept(node, request, connection):
     body = request.body
     name = next(iter(body), "")
     spec = registry.look_up(name)
+    if request.opcode == OP_QUERY and spec.name not in ("hello", "isMaster"):
+        raise MongoError(
+            "UnsupportedOpQueryCommand", f"Unsupported OP_QUERY command: {name}. The client driver may require an upgrade"
+        )
     if not isinstance(body.get("$db"), str):
         raise MongoError(40571, "OP_MSG requests require a $db argument")
     call = Call(node, connection, request, spec)
@@ -65,12 +72,12 @@ def _check_api(call):
         if any(call.body.get(name) is not None for name in registry.API[1:]):
             raise MongoError("APIVersionError", "Provided apiStrict and/or apiDeprecationErrors without passing apiVersion")
     elif version != "1":
-        raise MongoError(322, f'API version must be "1": found "{version}"')
+        raise MongoError("APIVersionError", f'API version must be "1": found "{version}"')
     elif call.flag("apiStrict") and not call.spec.api:
         raise MongoError(
             "APIStrictError",
-            f"Provided apiStrict:true, but the command {call.spec.name} is not in API Version 1. Information on supported commands and "
-            "migrations in API Version 1 can be found at https://dochub.mongodb.org/core/manual-versioned-api",
+            f"Provided apiStrict:true, but the command {call.spec.name} is not in API Version 1. Information on supported commands "
+            "and migrations in API Version 1 can be found at https://dochub.mongodb.org/core/manual-versioned-api",
         )
 
 
@@ -152,7 +159,7 @@ def _check_read_concern(call):
             "readConcern afterClusterTime value must not be greater than the current clusterTime. "
             f"Requested clusterTime: {after!r}; current clusterTime: {call.node.oplog.last!r}",
         )
-    if level == "snapshot" and call.transaction is None:
+    if level == "snapshot" and call.transaction is None and call.spec.name != "getMore":
         _enter_snapshot(call, concern.get("atClusterTime"))
 
 
@@ -166,6 +173,7 @@ def _enter_snapshot(call, time):
         time = call.node.oplog.last
         call.operation.transaction = call.engine.begin()
         if call.session is not None:
+            call.session.forget_old_snapshots()
             call.session.snapshots[time] = call.operation.transaction
     else:
         snapshot = call.session.snapshots.get(time) if call.session is not None else None

@@ -1,24 +1,25 @@
 """configureFailPoint: faults that a client switches on by a command, as driver tests do.
 
 MongoDB has it where enableTestCommands is set; here with EmbeddedMongoDB(test_commands=True). Lessons use server.faults.
-failCommand fails whole commands, onPrimaryTransactionalWrite single statements of retryable writes: after they are done or, with
-failBeforeCommitExceptionCode, before; failGetMoreAfterCursorCheckout a getMore whose cursor was found. Sources: the MongoDB wiki's page "The failCommand Fail Point", the driver specification
-"Retryable Writes Tests".
+failCommand fails whole commands; onPrimaryTransactionalWrite loses the reply to a retryable write or, with
+failBeforeCommitExceptionCode, lets a statement of it fail; failGetMoreAfterCursorCheckout fails a getMore whose cursor was found;
+maxTimeAlwaysTimeOut what has a time limit. Sources: the MongoDB wiki's page "The failCommand Fail Point", the driver
+specification "Retryable Writes Tests".
 """
 
 import asyncio
 
 from stores.mongodb.commands.call import whole
-from stores.mongodb.commands.registry import command
+from stores.mongodb.commands.registry import COMMANDS, command
 from stores.mongodb.errors import MongoError
-
 
 WRITE = "onPrimaryTransactionalWrite"
 GET_MORE = "failGetMoreAfterCursorCheckout"
-NAMES = ("failCommand", WRITE, GET_MORE)
+TIME_OUT = "maxTimeAlwaysTimeOut"
+NAMES = ("failCommand", WRITE, GET_MORE, TIME_OUT)
 
 
-class ConnectionGone(Exception):  # noqa: N818  (nothing is wrong: a fail point wants it so)
+class ConnectionGone(Exception):
     """The connection is to be closed without a reply."""
 
 
@@ -44,9 +45,13 @@ class FailPoint:
             case {"skip": skip}:
                 self.skip, self.times = whole(skip, "skip"), None
 
-    def hits(self, name=None, client=None):
+    def _means(self, spec):
+        """Whether the fault names this command, in any of its spellings."""
+        return any(COMMANDS.get(name) is spec for name in self.data["failCommands"])
+
+    def hits(self, spec=None, client=None):
         """Return what is to happen to this command or statement, or None; it uses up one time."""
-        if self.times == 0 or ("failCommands" in self.data and name not in self.data["failCommands"]):
+        if self.times == 0 or ("failCommands" in self.data and not self._means(spec)):
             return None
         if self.data.get("appName", client) != client:
             return None
@@ -72,7 +77,10 @@ def configure_fail_point(call):
 
 async def before(call, connection):
     """Let failCommand act on a command: raise its error, raise ConnectionGone, or wait."""
-    data = call.fail = call.node.fail_points["failCommand"].hits(next(iter(call.request.body)), connection.name)
+    if call.get("maxTimeMS") and call.node.fail_points[TIME_OUT].hits() is not None:
+        raise MongoError("MaxTimeMSExpired", "operation exceeded time limit")
+    client = connection.name or call.get("client", {}).get("application", {}).get("name")  # a first hello says it itself
+    data = call.fail = call.node.fail_points["failCommand"].hits(call.spec, client)
     if data is None:
         return
     if data.get("blockConnection"):
@@ -84,21 +92,20 @@ async def before(call, connection):
         raise MongoError(data["errorCode"], "Failing command via 'failCommand' failpoint", **data.get("errorExtraInfo", {}))
 
 
-def at_statement(call, done):
-    """Let onPrimaryTransactionalWrite act before (done: False) or after a statement of a retryable write."""
-    point = call.node.fail_points[WRITE]
-    if point.times == 0 or ("failBeforeCommitExceptionCode" in point.data) == done:
-        return
-    data = point.hits()
+def at_statement(call):
+    """Let onPrimaryTransactionalWrite act on a statement of a retryable write: let it fail, or lose the command's reply."""
+    data = call.node.fail_points[WRITE].hits()
     if data is None:
         return
-    if data.get("closeConnection", True):
-        raise ConnectionGone
-    raise MongoError(data.get("failBeforeCommitExceptionCode", 1), f"Failing write via '{WRITE}' failpoint")
+    call.reply_lost = call.reply_lost or data.get("closeConnection", True)
+    if "failBeforeCommitExceptionCode" in data:
+        raise MongoError(data["failBeforeCommitExceptionCode"], f"Failing write via '{WRITE}' failpoint")
 
 
 def at_get_more(call):
     """Let failGetMoreAfterCursorCheckout act."""
+    if call.cursor.operation.max_time and call.node.fail_points[TIME_OUT].hits() is not None:
+        raise MongoError("MaxTimeMSExpired", "operation exceeded time limit")
     data = call.node.fail_points[GET_MORE].hits()
     if data is None:
         return

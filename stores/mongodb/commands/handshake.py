@@ -3,6 +3,7 @@
 import platform
 from datetime import datetime, timedelta
 
+import mongomock
 from bson import Int64, ObjectId
 
 from stores.mongodb.commands.call import whole
@@ -106,14 +107,8 @@ def build_info(call):
         "debug": False,
         "maxBsonObjectSize": MAX_DOCUMENT,
         "storageEngines": ["embedded"],
-        "embedded": f"mongomock {_mongomock()}, extended, in this Python process: not MongoDB",
+        "embedded": f"mongomock {mongomock.__version__}, extended, in this Python process: not MongoDB",
     }
-
-
-def _mongomock():
-    import mongomock
-
-    return mongomock.__version__
 
 
 @command("whatsmyuri")
@@ -135,6 +130,18 @@ def sasl(call):
     raise MongoError(
         "AuthenticationFailed", "Authentication failed: the course's server has no users; connect without a name and password"
     )
+
+
+@command("usersInfo")
+def users_info(call):
+    """There are no users."""
+    return {"users": []}
+
+
+@command("rolesInfo")
+def roles_info(call):
+    """There are no roles."""
+    return {"roles": []}
 
 
 @command("logout")

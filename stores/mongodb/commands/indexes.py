@@ -19,11 +19,21 @@ def create_indexes(call):
     if not specs:
         raise bad_value("Must specify at least one index to create")
     created = not call.engine.exists(call.database, call.collection_name)
+    if call.transaction is not None and not created and not _exist(call, specs):
+        raise MongoError(
+            "OperationNotSupportedInTransaction",
+            f"Cannot create new indexes on existing collection {call.namespace} in a multi-document transaction.",
+        )
     before, after = call.collection.create_indexes(specs, call.operation)
     reply = {"numIndexesBefore": before, "numIndexesAfter": after, "createdCollectionAutomatically": created}
     if before == after:
         reply["note"] = "all indexes already exist"
     return reply
+
+
+def _exist(call, specs):
+    names = {each["name"] for each in call.collection.list_indexes(call.operation)}
+    return all(spec.get("name") in names for spec in specs)
 
 
 @command("listIndexes", fields={"cursor": "object", "includeIndexBuildInfo": "bool", "includeBuildUUIDs": "bool"}, api=True)

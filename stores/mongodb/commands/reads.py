@@ -1,10 +1,10 @@
 """find, count, distinct, explain."""
 
 from stores.mongodb import cursors
-from stores.mongodb.commands.call import whole
+from stores.mongodb.commands.call import values_of, whole
 from stores.mongodb.commands.handshake import VERSION
 from stores.mongodb.commands.registry import COMMANDS, check_fields, command
-from stores.mongodb.errors import MongoError, bad_value, failed_to_parse, not_embedded
+from stores.mongodb.errors import MongoError, bad_value, failed_to_parse
 from stores.mongodb.operation import Operation
 from stores.mongodb.tailing import TailCursor
 
@@ -21,7 +21,7 @@ FIND = {
 def share(call):
     """Give the engine's operation the options that reads and writes have in common."""
     operation: Operation = call.operation
-    operation.let = call.get("let")
+    operation.let = call.let
     operation.collation = call.get("collation")
     operation.hint = call.get("hint")
     operation.comment = call.get("comment")
@@ -37,9 +37,7 @@ def find(call):
     if call.flag("awaitData") and not call.flag("tailable"):
         raise failed_to_parse("Cannot set 'awaitData' without also setting 'tailable'")
     operation.min, operation.max = call.get("min"), call.get("max")
-    for option in ("returnKey", "showRecordId"):
-        if call.flag(option):
-            raise not_embedded(f"The option '{option}' of find", "InvalidOptions")
+    operation.return_key, operation.record_id = call.flag("returnKey"), call.flag("showRecordId")
     if (call.get("min") or call.get("max")) and not operation.hint:
         raise MongoError(51173, "When using min()/max() a hint of which index to use must be provided")
     if call.flag("tailable"):
@@ -91,7 +89,7 @@ def count(call):
     return {"n": call.collection.count(call.get("query", {}), call.count("skip", 0), limit, share(call))}
 
 
-@command("distinct", fields={**SHARED, "key": "string", "query": "object"}, in_transaction=True, api=True)
+@command("distinct", fields={**SHARED, "key": "string", "query": "object"}, in_transaction=True)
 def distinct(call):
     """Return the values that a field has."""
     if "key" not in call.body:
@@ -124,7 +122,8 @@ def explain(call):
 
 def explained(call, kind, inner, verbosity):
     operation = call.operation
-    operation.let, operation.collation, operation.hint = inner.get("let"), inner.get("collation"), inner.get("hint")
+    operation.let = values_of(inner.get("let"), operation.now)
+    operation.collation, operation.hint = inner.get("collation"), inner.get("hint")
     name = next(iter(inner.values()))
     collection = call.engine.collection(call.database, name if isinstance(name, str) else "$cmd.aggregate")
     told = collection.explain(kind, inner, verbosity, operation)

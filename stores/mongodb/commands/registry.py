@@ -20,7 +20,10 @@ WORDS = {"number": NUMBERS, "bool": ("bool", *NUMBERS)}
 
 @dataclass(frozen=True)
 class Spec:
-    """One command. `fields` maps the names of its fields to the types they may have ("object|string", "any"); without it MongoDB takes any."""
+    """One command. `fields` maps the names of its fields to the types they may have: "object|string", "any".
+
+    Where it is None the command takes whatever it is given.
+    """
 
     name: str
     handler: Any

@@ -32,7 +32,7 @@ class Statements:
                 continue
             try:
                 if self._done is not None:
-                    failpoints.at_statement(self._call, done=False)
+                    failpoints.at_statement(self._call)
                 outcome = await self._call.write(lambda: step(statement))  # noqa: B023  (called at once)
             except MongoError as error:
                 if error.name in NEVER_ALONE and (self._call.transaction is not None or error.name != "WriteConflict"):
@@ -43,7 +43,6 @@ class Statements:
                 continue
             if self._done is not None:
                 self._done[ids[index]] = outcome
-                failpoints.at_statement(self._call, done=True)
             yield index, outcome
 
     def reply(self, answer):

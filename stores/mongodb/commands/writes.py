@@ -2,6 +2,7 @@
 
 from bson import ObjectId
 
+from stores.mongodb import stages
 from stores.mongodb.commands.call import whole
 from stores.mongodb.commands.reads import share
 from stores.mongodb.commands.registry import check_fields, command
@@ -78,6 +79,8 @@ def check_update(call, statement):
         if field not in statement:
             raise MongoError(40414, f"BSON field 'update.updates.{field}' is missing but a required field")
     refuse_many(call, statement.get("multi"), "multi=true")
+    if isinstance(statement["u"], list):  # a pipeline that cannot be read fails the command, not the statement
+        stages.check(statement["u"], names=(*call.get("let", {}), *(statement.get("c") or {})))
 
 
 def run_update(call, collection, statement):
@@ -105,7 +108,7 @@ def for_statement(call, statement):
     """Return the engine's operation with the options of one statement."""
     operation = call.operation
     operation.hint, operation.collation = statement.get("hint"), statement.get("collation")
-    operation.let = call.get("let")
+    operation.let = call.let
     return operation
 
 

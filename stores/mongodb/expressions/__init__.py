@@ -7,7 +7,7 @@ One module for each kind of operator. mongomock evaluates expressions too; these
 missing field by a KeyError that an operator further up takes for null, knows one kind of number, and compares by Python.
 """
 
-from . import (
+from stores.mongodb.expressions import (
     arithmetic,
     arrays,
     bitwise,
@@ -24,11 +24,12 @@ from . import (
     trigonometry,
     variables,
 )
-from .base import MISSING, OPERATORS, REFUSED, SYSTEM, Scope
-from .base import parse as read
+from stores.mongodb.expressions.base import MISSING, OPERATORS, REFUSED, SYSTEM, Scope
+from stores.mongodb.expressions.base import parse as read
 
 __all__ = [
-    "MISSING", "OPERATORS", "REFUSED", "Scope", "arithmetic", "arrays", "bitwise", "comparison", "conditional", "conversion", "dates", "evaluate",
+    "MISSING", "OPERATORS", "REFUSED", "Scope", "arithmetic", "arrays", "bitwise", "comparison", "conditional", "conversion",
+    "dates", "evaluate",
     "folding", "formats", "objects", "parse", "read", "refused", "sets", "strings", "trigonometry", "variables",
 ]  # fmt: skip
 

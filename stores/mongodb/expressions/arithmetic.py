@@ -8,9 +8,23 @@ from decimal import Decimal
 from bson import Int64
 from bson.decimal128 import Decimal128
 
-from ..ordering import INT32, INT64, date_of, milliseconds
-from ..values import DECIMAL, DECIMALS, DOUBLE, INT, LONG, decimal128, integral, of_rank, product, rank, to_decimal, to_double, total
-from .base import MANY, MongoError, nullish, show, takes, type_name
+from stores.mongodb.expressions.base import MANY, MongoError, nullish, show, takes, type_name
+from stores.mongodb.ordering import INT32, INT64, date_of, milliseconds
+from stores.mongodb.values import (
+    DECIMAL,
+    DECIMALS,
+    DOUBLE,
+    INT,
+    LONG,
+    decimal128,
+    integral,
+    of_rank,
+    product,
+    rank,
+    to_decimal,
+    to_double,
+    total,
+)
 
 
 @takes("$add", 0, MANY)
@@ -177,14 +191,18 @@ def _to_place(name, value, place, rounding):
             return value
         rounded = int(Decimal(int(value)).quantize(Decimal((0, (1,), -digits)), rounding))
         if rounded not in INT64:
-            raise MongoError(51080, f"invalid conversion from Decimal128 result in {name} resulting from arguments: [{value}, {digits}]")
+            raise MongoError(
+                51080, f"invalid conversion from Decimal128 result in {name} resulting from arguments: [{value}, {digits}]"
+            )
         return of_rank(rounded, kind)
     exact = value.to_decimal() if kind == DECIMAL else Decimal(value)
     if not exact.is_finite():
         return value
     rounded = DECIMALS.create_decimal(exact).quantize(Decimal((0, (1,), -digits)), rounding, context=DECIMALS)
-    if rounded.is_nan():  # more digits than a decimal has: nothing to round
-        return value
+    if rounded.is_nan():  # the place has more digits than a decimal: it keeps the 34 that it has
+        if kind == DOUBLE:
+            return value
+        rounded = exact.quantize(Decimal((0, (1,), exact.adjusted() - 33)), rounding, context=DECIMALS)
     return Decimal128(rounded) if kind == DECIMAL else float(rounded)
 
 

@@ -1,8 +1,22 @@
 """Arrays: $filter, $map, $reduce, $zip, $slice, $sortArray …"""
 
-from ..ordering import INT32, MISSING, Sort, sort_key
-from ..values import integral, is_number, truth
-from .base import MANY, MongoError, arguments, constant, expect, named, nullish, parse, reads, show, takes, type_name, variable_name
+from stores.mongodb.expressions.base import (
+    MANY,
+    MongoError,
+    arguments,
+    constant,
+    expect,
+    named,
+    nullish,
+    parse,
+    reads,
+    show,
+    takes,
+    type_name,
+    variable_name,
+)
+from stores.mongodb.ordering import INT32, MISSING, Sort, sort_key
+from stores.mongodb.values import integral, is_number, truth
 
 
 @takes("$arrayElemAt", 2, null=True)
@@ -290,7 +304,9 @@ def array_sorter(by, fold=None):
             raise MongoError("BadValue", f"The $sort element value must be either 1 or -1, found {show(by)}")
         return lambda array: sorted(array, key=lambda value: sort_key(value, fold), reverse=by < 0)
     if not isinstance(by, dict) or not by:
-        raise MongoError("BadValue", "The $sort is invalid: use 1/-1 to sort the whole element, or {field:1/-1} to sort embedded fields")
+        raise MongoError(
+            "BadValue", "The $sort is invalid: use 1/-1 to sort the whole element, or {field:1/-1} to sort embedded fields"
+        )
     for path, way in by.items():
         if not path or any(not part for part in path.split(".")):
             raise MongoError("BadValue", f"The $sort field is a dotted field but has an empty part: {path}")

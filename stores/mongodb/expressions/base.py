@@ -6,10 +6,10 @@ Modules of this package register their operators here; the tables of names are f
 
 from typing import NamedTuple
 
-from .. import paths
-from ..errors import MongoError
-from ..ordering import MISSING, type_name
-from ..values import nullish, show
+from stores.mongodb import paths
+from stores.mongodb.errors import MongoError
+from stores.mongodb.ordering import MISSING, type_name
+from stores.mongodb.values import nullish, show
 
 OPERATORS = {}  # "$add" → reader(operand, scope) → node
 REFUSED = {}  # "$function" → what it is
@@ -92,7 +92,9 @@ def field_name(name):
     if not name:
         raise MongoError(15998, "FieldPath field names may not be empty strings.")
     if name.startswith("$"):
-        raise MongoError(16410, f"FieldPath field names may not start with '$'. Consider using $getField or $setField. Found: '{name}'")
+        raise MongoError(
+            16410, f"FieldPath field names may not start with '$'. Consider using $getField or $setField. Found: '{name}'"
+        )
     if "\0" in name:
         raise MongoError(16411, "FieldPath field names may not contain '\0'.")
     return name
@@ -110,7 +112,9 @@ def _object(expression, scope):
     for name, inner in expression.items():
         field_name(name)
         if "." in name:
-            raise MongoError(16412, f"FieldPath field names may not contain '.'. Consider using $getField or $setField. Found: '{name}'")
+            raise MongoError(
+                16412, f"FieldPath field names may not contain '.'. Consider using $getField or $setField. Found: '{name}'"
+            )
         nodes.append((name, parse(inner, scope)))
     return lambda env: {name: value for name, node in nodes if (value := node(env)) is not MISSING}
 
@@ -120,7 +124,9 @@ def operator(name, operand, scope):
     read = OPERATORS.get(name)
     if read is None:
         if name in REFUSED:
-            raise MongoError("InvalidPipelineOperator", f"{name} is not in the embedded engine ({REFUSED[name]}). A real server has it")
+            raise MongoError(
+                "InvalidPipelineOperator", f"{name} is not in the embedded engine ({REFUSED[name]}). A real server has it"
+            )
         raise MongoError("InvalidPipelineOperator", f"Unrecognized expression '{name}'")
     return read(operand, scope)
 
@@ -171,6 +177,8 @@ def takes(name, least=1, most=None, null=False, arity=None):
 def arguments(name, operand, scope, least, most, arity=None):
     """Return the nodes of an operator's arguments: an array of them, or the only one."""
     operands = operand if isinstance(operand, (list, tuple)) else [operand]
+    if most == 0 and operand == {}:
+        operands = []
     if not least <= len(operands) <= most:
         if least == most:
             raise MongoError(arity or 16020, f"Expression {name} takes exactly {least} arguments. {len(operands)} were passed in.")
@@ -196,13 +204,13 @@ def named(name, operand, scope, required=(), optional=(), not_object=9, unknown=
         if argument not in operand:
             code = missing[index] if isinstance(missing, (tuple, list)) else missing
             raise MongoError(code, f"{name} requires '{argument}': Missing '{argument}' parameter to {name}")
-    return {
-        argument: parse(operand[argument], scope) if argument in operand else None for argument in (*required, *optional)
-    }
+    return {argument: parse(operand[argument], scope) if argument in operand else None for argument in (*required, *optional)}
 
 
 def variable_name(name):
     """Return the name if a user may define a variable of it. Raises 16866 to 16868."""
+    if not isinstance(name, str):
+        raise MongoError("TypeMismatch", f"the name of a variable must be a string, found {type_name(name)}")
     if not name:
         raise MongoError(16866, "empty variable names are not allowed")
     if name == "CURRENT":
@@ -224,6 +232,7 @@ def expect(value, kind, code, message):
 
 
 __all__ = [
-    "MANY", "MISSING", "OPERATORS", "REFUSED", "MongoError", "Scope", "arguments", "constant", "expect", "field_name", "field_path", "named",
+    "MANY", "MISSING", "OPERATORS", "REFUSED", "MongoError", "Scope", "arguments", "constant", "expect", "field_name",
+    "field_path", "named",
     "nullish", "operator", "parse", "reads", "show", "takes", "type_name", "variable_name",
 ]  # fmt: skip

@@ -3,8 +3,8 @@
 from functools import reduce
 from operator import and_, or_, xor
 
-from ..values import INT, LONG, of_rank, rank
-from .base import MANY, MongoError, nullish, takes, type_name
+from stores.mongodb.expressions.base import MANY, MongoError, nullish, takes, type_name
+from stores.mongodb.values import INT, LONG, of_rank, rank
 
 
 def _fold(name, function, start):

@@ -1,8 +1,8 @@
 """Comparison in BSON's order ($cmp, $eq …) and the logic of truth ($and, $or, $not)."""
 
-from ..ordering import compare
-from ..values import truth
-from .base import MANY, arguments, reads, takes
+from stores.mongodb.expressions.base import MANY, arguments, reads, takes
+from stores.mongodb.ordering import compare
+from stores.mongodb.values import truth
 
 
 def _comparison(name, result):

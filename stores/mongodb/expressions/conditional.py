@@ -1,7 +1,7 @@
 """Choices: $cond, $ifNull, $switch. Only the branch that is taken is evaluated."""
 
-from ..values import truth
-from .base import MANY, MongoError, arguments, nullish, parse, reads, type_name
+from stores.mongodb.expressions.base import MANY, MongoError, arguments, nullish, parse, reads, type_name
+from stores.mongodb.values import truth
 
 
 @reads("$cond")

@@ -12,10 +12,10 @@ from bson.binary import Binary
 from bson.decimal128 import Decimal128
 from bson.errors import InvalidId
 
-from ..ordering import INT32, INT64, TYPE_CODES, date_of, milliseconds
-from ..values import decimal128, format_double, iso, rank, to_date, to_decimal, to_double, truth
-from .base import MongoError, expect, named, nullish, parse, reads, show, takes, type_name
-from .timezones import parse_date
+from stores.mongodb.expressions.base import MongoError, expect, named, nullish, parse, reads, show, takes, type_name
+from stores.mongodb.expressions.timezones import parse_date
+from stores.mongodb.ordering import INT32, INT64, TYPE_CODES, date_of, milliseconds
+from stores.mongodb.values import decimal128, format_double, integral, iso, rank, to_date, to_decimal, to_double, truth
 
 NAMES = {code: name for name, code in TYPE_CODES.items()}
 NUMBERS = ("int", "long", "double", "decimal")
@@ -88,11 +88,11 @@ def target(to):
         raise MongoError("BadValue", f"Unknown type name: {to}")
     if not rank(to):
         raise MongoError("FailedToParse", f"$convert's 'to' argument must be a string or number, but is {type_name(to)}")
-    if to_double(to) != math.floor(to_double(to)):
+    if integral(to, INT64) is None:
         raise MongoError("FailedToParse", "In $convert, numeric 'to' argument is not an integer")
-    if int(to_double(to)) not in NAMES:
+    if integral(to, INT64) not in NAMES:
         raise MongoError("FailedToParse", f"In $convert, numeric value for 'to' does not correspond to a BSON type: {show(to)}")
-    return NAMES[int(to_double(to))]
+    return NAMES[integral(to, INT64)]
 
 
 def _short(name, kind):
@@ -110,9 +110,8 @@ def _short(name, kind):
         return node
 
 
-for _name, _kind in (("String", "string"), ("ObjectId", "objectId"), ("Date", "date"), ("Double", "double"), ("Int", "int"), ("Long", "long"),
-                     ("Decimal", "decimal"), ("Bool", "bool")):  # fmt: skip
-    _short("$to" + _name, _kind)
+for _kind in ("string", "objectId", "date", "double", "int", "long", "decimal", "bool"):
+    _short(f"$to{_kind[0].upper()}{_kind[1:]}", _kind)
 
 
 @takes("$toUUID", 1, null=True)
@@ -154,7 +153,11 @@ def _whole(value, source, within, kind):
     else:
         return None
     if number not in within:
-        raise failure(f"Failed to parse number '{value}' in $convert with no onError value: Overflow") if source == "string" else _overflow(value)
+        raise (
+            failure(f"Failed to parse number '{value}' in $convert with no onError value: Overflow")
+            if source == "string"
+            else _overflow(value)
+        )
     return Int64(number) if kind == "long" else number
 
 

@@ -5,10 +5,10 @@ import datetime
 
 from bson import Int64
 
-from ..ordering import date_of, milliseconds
-from ..values import integral, to_date
-from .base import MongoError, expect, nullish, parse, reads, show, type_name
-from .timezones import UTC, absolute, known, local, offset, zone_of
+from stores.mongodb.expressions.base import MongoError, expect, nullish, parse, reads, show, type_name
+from stores.mongodb.expressions.timezones import UTC, absolute, known, local, offset, zone_of
+from stores.mongodb.ordering import date_of, milliseconds
+from stores.mongodb.values import integral, to_date
 
 MS = {"millisecond": 1, "second": 1000, "minute": 60_000, "hour": 3_600_000}
 DAYS = {"day": 1, "week": 7}
@@ -68,9 +68,10 @@ def _date_and_zone(name, operand, scope):
 
 def zone_at(node, env):
     """Return the tzinfo that a timezone argument gives: UTC without one, None for null."""
-    if node is None:
-        return UTC
-    name = node(env)
+    return UTC if node is None else _zone(node(env))
+
+
+def _zone(name):
     if nullish(name):
         return None
     return zone_of(expect(name, "string", 40517, "timezone must evaluate to a string, found {type}"))
@@ -83,11 +84,11 @@ for _name, _take in PARTS.items():
 # Calculating ---------------------------------------------------------------------------------------------------
 
 
-def unit_of(name, unit, code):
-    """Return the unit of time that an argument says. Raises `code` for the wrong type, 9 for an unknown unit."""
+def unit_of(name, unit, code, unknown=9):
+    """Return the unit of time that an argument says. Raises `code` for the wrong type, `unknown` for an unknown unit."""
     expect(unit, "string", code, name + " requires 'unit' to be a string, but got {type}")
     if unit not in UNITS:
-        raise MongoError("FailedToParse", f"{name} parameter 'unit' value cannot be recognized as a time unit: {unit}")
+        raise MongoError(unknown, f"{name} parameter 'unit' value cannot be recognized as a time unit: {unit}")
     return unit
 
 
@@ -113,15 +114,16 @@ def _adder(name, sign):
         nodes = _arguments(name, operand, scope, ("startDate", "unit", "amount"), ("timezone",), 5166400, 5166401, (5166402,) * 3)
 
         def node(env):
-            date, unit, amount = (nodes[argument](env) for argument in ("startDate", "unit", "amount"))
-            if nullish(date) or nullish(unit) or nullish(amount) or (zone := zone_at(nodes["timezone"], env)) is None:
+            values = _values(nodes, env, timezone="UTC")
+            if values is None:
                 return None
+            date, unit, amount, zone = values
             if type_name(date) not in ("date", "timestamp", "objectId"):
                 raise MongoError(5166403, f"{name} requires startDate to be convertible to a date")
             unit_of(name, unit, 5166404)
             if (number := integral(amount, range(-(2**63), 2**63))) is None:
                 raise MongoError(5166405, f"{name} expects integer amount of time units")
-            return add(to_date(date), unit, sign * number, zone)
+            return add(to_date(date), unit, sign * number, _zone(zone))
 
         return node
 
@@ -131,7 +133,9 @@ def _arguments(name, operand, scope, required, optional, not_object, unknown, mi
         raise MongoError(not_object, f"{name} only supports an object as its argument")
     for argument in operand:
         if argument not in required and argument not in optional:
-            raise MongoError(unknown, f"Unrecognized argument to {name}: {argument}. Expected arguments are {', '.join((*required, *optional))}.")
+            raise MongoError(
+                unknown, f"Unrecognized argument to {name}: {argument}. Expected arguments are {', '.join((*required, *optional))}."
+            )
     for argument, code in zip(required, missing, strict=True):
         if argument not in operand:
             raise MongoError(code, f"Missing '{argument}' parameter to {name}")
@@ -142,12 +146,24 @@ _adder("$dateAdd", 1)
 _adder("$dateSubtract", -1)
 
 
+def _values(nodes, env, **defaults):
+    """Return the values of the arguments in their order; None if one is null, whatever else is wrong with the others.
+
+    startOfWeek counts for weeks only.
+    """
+    values = {name: node(env) if node else defaults[name] for name, node in nodes.items()}
+    for name, value in values.items():
+        if nullish(value) and (name != "startOfWeek" or values["unit"] == "week"):
+            return None
+    return list(values.values())
+
+
 def week_start(name, value, code):
     """Return the number of the weekday (Monday 0) that startOfWeek says; Sunday by default."""
     expect(value, "string", code, name + " requires 'startOfWeek' to be a string, but got {type}")
     found = [number for number, day in enumerate(WEEKDAYS) if value.lower() in (day, day[:3])]
     if not found:
-        raise MongoError("FailedToParse", f"{name} parameter 'startOfWeek' value cannot be recognized as a day of a week: {value}")
+        raise MongoError(code + 1, f"{name} parameter 'startOfWeek' value cannot be recognized as a day of a week: {value}")
     return found[0]
 
 
@@ -158,17 +174,16 @@ def date_diff(operand, scope):
     nodes = _arguments(name, operand, scope, required, ("timezone", "startOfWeek"), 5166301, 5166302, (5166303, 5166304, 5166305))
 
     def node(env):
-        start, end, unit = (nodes[argument](env) for argument in required)
-        first = nodes["startOfWeek"](env) if nodes["startOfWeek"] else "sunday"
-        zone = zone_at(nodes["timezone"], env)
-        if nullish(start) or nullish(end) or nullish(unit) or zone is None or (unit == "week" and nullish(first)):
+        values = _values(nodes, env, timezone="UTC", startOfWeek="sunday")
+        if values is None:
             return None
+        start, end, unit, zone, first = values
         for value, which in ((start, "startDate"), (end, "endDate")):
             if type_name(value) not in ("date", "timestamp", "objectId"):
                 raise MongoError(5166307, f"$dateDiff requires '{which}' to be a date, but got {type_name(value)}")
-        unit_of(name, unit, 5439013)
+        unit_of(name, unit, 5439013, 5439014)
         weekday = week_start(name, first, 5439015) if unit == "week" else 6
-        return Int64(difference(to_date(start), to_date(end), unit, zone, weekday))
+        return Int64(difference(to_date(start), to_date(end), unit, _zone(zone), weekday))
 
     return node
 
@@ -196,24 +211,27 @@ def _ticks(date, zone, step):
 @reads("$dateTrunc")
 def date_trunc(operand, scope):
     name = "$dateTrunc"
-    nodes = _arguments(name, operand, scope, ("date", "unit"), ("binSize", "timezone", "startOfWeek"), 5439007, 5439008, (5439009, 5439010))
+    nodes = _arguments(
+        name, operand, scope, ("date", "unit"), ("binSize", "timezone", "startOfWeek"), 5439007, 5439008, (5439009, 5439010)
+    )
 
     def node(env):
-        date, unit = nodes["date"](env), nodes["unit"](env)
-        size = nodes["binSize"](env) if nodes["binSize"] else 1
-        first = nodes["startOfWeek"](env) if nodes["startOfWeek"] else "sunday"
-        zone = zone_at(nodes["timezone"], env)
-        if nullish(date) or nullish(unit) or nullish(size) or zone is None or (unit == "week" and nullish(first)):
+        values = _values(nodes, env, binSize=1, timezone="UTC", startOfWeek="sunday")
+        if values is None:
             return None
+        date, unit, size, zone, first = values
         if type_name(date) not in ("date", "timestamp", "objectId"):
             raise MongoError(5439012, f"$dateTrunc requires 'date' to be a date, but got {type_name(date)}")
-        unit_of(name, unit, 5439013)
+        unit_of(name, unit, 5439013, 5439014)
         if (bins := integral(size, range(-(2**63), 2**63))) is None:
-            raise MongoError(5439017, f"$dateTrunc requires 'binSize' to be a 64-bit integer, but got value '{show(size)}' of type {type_name(size)}")
+            raise MongoError(
+                5439017,
+                f"$dateTrunc requires 'binSize' to be a 64-bit integer, but got value '{show(size)}' of type {type_name(size)}",
+            )
         if bins <= 0:
             raise MongoError(5439018, f"$dateTrunc requires 'binSize' to be greater than 0, but got value {bins}")
         weekday = week_start(name, first, 5439015) if unit == "week" else 6
-        return truncate(to_date(date), unit, bins, zone, weekday)
+        return truncate(to_date(date), unit, bins, _zone(zone), weekday)
 
     return node
 

@@ -1,9 +1,9 @@
 """Accumulators used as expressions: $sum, $avg, $min, $max, $stdDevPop, $median … of arguments or of one array."""
 
-from ..accumulators import statistics
-from ..ordering import sort_key
-from ..values import is_number
-from .base import MANY, MongoError, arguments, named, nullish, reads
+from stores.mongodb.accumulators import statistics
+from stores.mongodb.expressions.base import MANY, MongoError, arguments, named, nullish, reads
+from stores.mongodb.ordering import sort_key
+from stores.mongodb.values import is_number
 
 
 def _values(nodes, env):

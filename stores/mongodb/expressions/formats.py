@@ -4,10 +4,10 @@ import datetime
 
 from bson import Int64
 
-from ..values import integral, to_date
-from .base import MongoError, constant, expect, named, nullish, reads, show, takes, type_name
-from .dates import zone_at
-from .timezones import READERS, UTC, WRITERS, absolute, check_format, format_date, known, local, parse_date
+from stores.mongodb.expressions.base import MongoError, constant, expect, named, nullish, reads, show, takes, type_name
+from stores.mongodb.expressions.dates import zone_at
+from stores.mongodb.expressions.timezones import READERS, UTC, WRITERS, absolute, check_format, format_date, known, local, parse_date
+from stores.mongodb.values import integral, to_date
 
 ISO = "%Y-%m-%dT%H:%M:%S.%LZ"
 LOCAL_ISO = "%Y-%m-%dT%H:%M:%S.%L"
@@ -148,7 +148,9 @@ def _date(names, year, month, day):
         months = year * 12 + month - 1
         return datetime.datetime(months // 12, months % 12 + 1, 1) + datetime.timedelta(days=day - 1)
     except (ValueError, OverflowError):
-        raise MongoError("BadValue", f"the year of {names} {year}, {month}, {day} is not in the embedded engine's calendar (1 to 9999)") from None
+        raise MongoError(
+            "BadValue", f"the year of {names} {year}, {month}, {day} is not in the embedded engine's calendar (1 to 9999)"
+        ) from None
 
 
 @takes("$tsSecond", 1, null=True)

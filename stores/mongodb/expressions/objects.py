@@ -1,7 +1,7 @@
 """Documents: $mergeObjects, $objectToArray, $getField, $setField …"""
 
-from ..ordering import MISSING
-from .base import MANY, MongoError, constant, expect, named, nullish, parse, reads, show, takes, type_name
+from stores.mongodb.expressions.base import MANY, MongoError, constant, expect, named, nullish, parse, reads, show, takes, type_name
+from stores.mongodb.ordering import MISSING
 
 
 @takes("$mergeObjects", 0, MANY)
@@ -55,8 +55,12 @@ def _key_value(entry):
     if len(entry) != 2:
         raise MongoError(40392, f"$arrayToObject requires an object keys of 'k' and 'v'. Found incorrect number of keys:{len(entry)}")
     if set(entry) != {"k", "v"}:
-        raise MongoError(40393, f"$arrayToObject requires an object with keys 'k' and 'v'. Missing either or both keys from: {show(entry)}")
-    message = "$arrayToObject requires an object with keys 'k' and 'v', where the value of 'k' must be of type string. Found type: {type}"
+        raise MongoError(
+            40393, f"$arrayToObject requires an object with keys 'k' and 'v'. Missing either or both keys from: {show(entry)}"
+        )
+    message = (
+        "$arrayToObject requires an object with keys 'k' and 'v', where the value of 'k' must be of type string. Found type: {type}"
+    )
     return _key(expect(entry["k"], "string", 40394, message)), entry["v"]
 
 
@@ -85,7 +89,9 @@ def get_field(operand, scope):
 
 @reads("$setField")
 def set_field(operand, scope):
-    return _setter("$setField", named("$setField", operand, scope, ("field", "value", "input"), (), 4161100, 4161101, (4161102, 4161103, 4161109)))
+    return _setter(
+        "$setField", named("$setField", operand, scope, ("field", "value", "input"), (), 4161100, 4161101, (4161102, 4161103, 4161109))
+    )
 
 
 @reads("$unsetField")

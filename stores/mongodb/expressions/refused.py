@@ -1,6 +1,6 @@
 """What MongoDB has and this engine lacks: each is refused by name."""
 
-from .base import REFUSED
+from stores.mongodb.expressions.base import REFUSED
 
 REFUSED.update(
     {

@@ -1,8 +1,8 @@
 """Sets: arrays without order and repetition. Results come in BSON's order."""
 
-from ..ordering import sort_key
-from ..values import truth
-from .base import MANY, MongoError, arguments, expect, nullish, reads, takes
+from stores.mongodb.expressions.base import MANY, MongoError, arguments, expect, nullish, reads, takes
+from stores.mongodb.ordering import sort_key
+from stores.mongodb.values import truth
 
 
 def _set(array, fold):

@@ -1,10 +1,10 @@
 """Text: $concat, $split, $trim, $substrCP, $regexFind, $replaceAll …  Bytes are those of UTF-8."""
 
-from .. import regex
-from ..ordering import MISSING
-from ..values import integral, is_number, to_text
-from .arrays import index
-from .base import MANY, MongoError, constant, expect, named, nullish, reads, show, takes, type_name
+from stores.mongodb import regex
+from stores.mongodb.expressions.arrays import index
+from stores.mongodb.expressions.base import MANY, MongoError, constant, expect, named, nullish, reads, show, takes, type_name
+from stores.mongodb.ordering import MISSING
+from stores.mongodb.values import integral, is_number, to_text
 
 LOWER = {code: code + 32 for code in range(ord("A"), ord("Z") + 1)}  # MongoDB changes the case of ASCII letters only
 UPPER = {code: code - 32 for code in range(ord("a"), ord("z") + 1)}

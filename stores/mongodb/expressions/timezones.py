@@ -10,7 +10,7 @@ from functools import lru_cache
 
 from bson.datetime_ms import DatetimeMS
 
-from ..errors import MongoError
+from stores.mongodb.errors import MongoError
 
 UTC = datetime.UTC
 OFFSET = re.compile(r"([+-])(\d{2}):?(\d{2})?")
@@ -113,8 +113,27 @@ def format_date(date, form, zone):
 
 # Reading -------------------------------------------------------------------------------------------------------
 
-TIME = r"(?:[T ]\s*(?P<H>\d{1,2}):(?P<M>\d{2})(?::(?P<S>\d{2})(?:[.,](?P<f>\d{1,9}))?)?)?"
-ZONE = r"\s*(?P<z>Z|UTC|GMT|[+-]\d{2}:?\d{2}|[+-]\d{1,2}|[A-Z][A-Za-z_]+/[A-Za-z_/]+)?"
+TIME = r"(?:[T ]\s*(?P<H>\d{1,2}):(?P<M>\d{2})(?:[:.](?P<S>\d{2})(?:[.,](?P<f>\d{1,9}))?)?)?"
+ZONE_NAME = r"(?P<z>(?:UTC|GMT)?[+-]\d{2}:?\d{2}|(?:UTC|GMT)?[+-]\d{1,2}|[A-Z][A-Za-z_]+/[A-Za-z_/]+|[A-Z]{1,5})"
+ZONE = rf"\s*{ZONE_NAME}?"
+# Abbreviations in hours from UTC, and the military letters: A to M without J go east, N to Y west.
+HOURS = {
+    "EST": -5,
+    "EDT": -4,
+    "CST": -6,
+    "CDT": -5,
+    "MST": -7,
+    "MDT": -6,
+    "PST": -8,
+    "PDT": -7,
+    "WET": 0,
+    "WEST": 1,
+    "BST": 1,
+    "CET": 1,
+}
+HOURS.update({"CEST": 2, "EET": 2, "EEST": 3, "MSK": 3, "IST": 5.5, "JST": 9, "AEST": 10, "AEDT": 11})
+HOURS.update({letter: hour for hour, letter in enumerate("ABCDEFGHIKLM", 1)})
+HOURS.update({letter: -hour for hour, letter in enumerate("NOPQRSTUVWXY", 1)})
 SHAPES = [
     re.compile(r"(?P<Y>\d{4})-(?P<m>\d{1,2})(?:-(?P<d>\d{1,2}))?" + TIME + ZONE),
     re.compile(r"(?P<Y>\d{4})/(?P<m>\d{1,2})/(?P<d>\d{1,2})" + TIME + ZONE),
@@ -126,9 +145,10 @@ SHAPES = [
     re.compile(r"(?P<Y>\d{4})-W(?P<V>\d{2})(?:-(?P<u>\d))?"),
 ]
 READERS = {
-    "Y": r"(?P<Y>\d{4})", "G": r"(?P<G>\d{4})", "m": r"(?P<m>\d{1,2})", "d": r"(?P<d>\d{1,2})", "H": r"(?P<H>\d{1,2})", "M": r"(?P<M>\d{1,2})",
+    "Y": r"(?P<Y>\d{4})", "G": r"(?P<G>\d{4})", "m": r"(?P<m>\d{1,2})", "d": r"(?P<d>\d{1,2})", "H": r"(?P<H>\d{1,2})",
+    "M": r"(?P<M>\d{1,2})",
     "S": r"(?P<S>\d{1,2})", "L": r"(?P<f>\d{1,3})", "j": r"(?P<j>\d{1,3})", "u": r"(?P<u>\d)", "V": r"(?P<V>\d{1,2})",
-    "z": r"(?P<z>Z|[+-]\d{2}:?\d{2}|UTC|GMT|[A-Z][A-Za-z_]+/[A-Za-z_/]+)", "Z": r"(?P<Z>[+-]\d{1,4})", "b": r"(?P<B>[A-Za-z]{3})",
+    "z": rf"\s*{ZONE_NAME}", "Z": r"(?P<Z>[+-]\d{1,4})", "b": r"(?P<B>[A-Za-z]{3})",
     "B": r"(?P<B>[A-Za-z]{3,9})", "%": "%",
 }  # fmt: skip
 
@@ -166,10 +186,20 @@ def _date_of_parts(text, parts, zone):
     if "z" not in parts:
         return absolute(wall, zone or UTC)
     if zone is not None:
-        message = f"you cannot pass in a date/time string with time zone information ('{parts['z']}') together with a timezone argument"
+        message = (
+            f"you cannot pass in a date/time string with time zone information ('{parts['z']}') together with a timezone argument"
+        )
         raise MongoError("ConversionFailure", message)
-    name = parts["z"]
-    return absolute(wall, zone_of(name if len(name) != 2 or name[0] not in "+-" else f"{name[0]}0{name[1]}"))
+    return absolute(wall, _zone_in_text(parts["z"]))
+
+
+def _zone_in_text(name):
+    """Return the tzinfo of a zone as texts write it: GMT+02, CEST, +3, Europe/Paris."""
+    if name in HOURS:
+        return datetime.timezone(datetime.timedelta(hours=HOURS[name]))
+    if name[:3] in ("GMT", "UTC") and len(name) > 3:
+        name = name[3:]
+    return zone_of(name if len(name) != 2 or name[0] not in "+-" else f"{name[0]}0{name[1]}")
 
 
 def _day(parts):

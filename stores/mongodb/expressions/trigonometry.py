@@ -3,8 +3,8 @@
 import math
 from decimal import Decimal
 
-from ..values import DECIMAL, DECIMALS, decimal128, rank, to_decimal, to_double
-from .base import MongoError, takes, type_name
+from stores.mongodb.expressions.base import MongoError, takes, type_name
+from stores.mongodb.values import DECIMAL, DECIMALS, decimal128, rank, to_decimal, to_double
 
 PI = Decimal("3.141592653589793238462643383279502884")
 
@@ -16,7 +16,9 @@ def _function(name, function, low=-math.inf, high=math.inf, open_ends=False):
         number = to_double(value)
         inside = low < number < high if open_ends else low <= number <= high
         if not inside and not math.isnan(number):
-            raise MongoError(50989, f"cannot apply {name} to {number:g}, value must be in {'(' if open_ends else '['}{low:g},{high:g}]")
+            raise MongoError(
+                50989, f"cannot apply {name} to {number:g}, value must be in {'(' if open_ends else '['}{low:g},{high:g}]"
+            )
         return _of_kind(_safe(function, number), rank(value))
 
     takes(name, 1, null=True)(calculate)

@@ -1,9 +1,19 @@
 """Variables and constants: $let, $literal, $meta."""
 
-from .base import MISSING, MongoError, constant, parse, reads, type_name, variable_name
+from stores.mongodb.expressions.base import MISSING, MongoError, constant, parse, reads, type_name, variable_name
 
 # What $meta may ask for; the stage that makes it puts it among the variables under this name.
-META = {"textScore", "searchScore", "searchHighlights", "indexKey", "recordId", "randVal", "sortKey", "geoNearDistance", "geoNearPoint"}
+META = {
+    "textScore",
+    "searchScore",
+    "searchHighlights",
+    "indexKey",
+    "recordId",
+    "randVal",
+    "sortKey",
+    "geoNearDistance",
+    "geoNearPoint",
+}
 
 
 @reads("$literal", "$const")
@@ -30,6 +40,6 @@ def let(operand, scope):
 
 @reads("$meta")
 def meta(operand, scope):
-    if operand not in META:
+    if not isinstance(operand, str) or operand not in META:
         raise MongoError(17308, f"Unsupported argument to $meta: {operand}")
     return lambda env: env.get("META", {}).get(operand, MISSING)

@@ -144,9 +144,9 @@ class Index:
             else:
                 return
             if reverse:
-                high = entry[:-1] + (entry[-1] - 1,)
+                high = (*entry[:-1], entry[-1] - 1)
             else:
-                low = entry[:-1] + (entry[-1] + 1,)
+                low = (*entry[:-1], entry[-1] + 1)
 
     def fork(self):
         """Return a copy that changes on its own."""

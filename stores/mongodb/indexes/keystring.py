@@ -115,7 +115,10 @@ def _folded(key):
     # What a collation makes of a text: nested tuples of texts and numbers. The shorter of two tuples comes first.
     if isinstance(key, tuple):
         return b"\x02" + b"".join(map(_folded, key)) + END
-    return b"\x03" + (_text(key) if isinstance(key, str) else int(key).to_bytes(8, "big"))
+    if isinstance(key, str):
+        return b"\x03" + _text(key)
+    size = (int(key).bit_length() + 7) // 8
+    return b"\x03" + size.to_bytes(4, "big") + int(key).to_bytes(size, "big")
 
 
 def _document(value, fold):

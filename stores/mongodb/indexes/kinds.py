@@ -27,13 +27,13 @@ def hashed(value, fold=None):
 
 
 class MixedIndex(Index):
-    """An index with hashed or 2dsphere fields, alone or among ordinary ones."""
+    """An index with hashed, 2dsphere or 2d fields, alone or among ordinary ones."""
 
     def __init__(self, spec, fold=None, matches=None):
         super().__init__(spec, fold, matches)
         self.special = {field: way for field, way in self.pattern.items() if isinstance(way, str)}
-        # An index with a 2dsphere field leaves out documents that have none of its places, as MongoDB does.
-        self.geo = [field for field, way in self.special.items() if way == "2dsphere"]
+        # An index with a geo field leaves out documents that have none of its places, as MongoDB does.
+        self.geo = [field for field, way in self.special.items() if way in ("2dsphere", "2d")]
         self.sparse = self.sparse or bool(self.geo)
 
     def keys(self, document):
@@ -47,7 +47,7 @@ class MixedIndex(Index):
                 if isinstance(value, list):
                     raise MongoError(16766, f"hashed indexes do not currently support array values. Found array at path: {field}")
                 keys = [(*key[:position], hashed(value, self.fold), *key[position + 1 :]) for key in keys]
-            elif kind == "2dsphere":
+            elif kind in ("2dsphere", "2d"):
                 check_place(document_value(document, field), field, document)
                 keys = list(dict.fromkeys((*key[:position], OBJECT, *key[position + 1 :]) for key in keys))
         return keys
@@ -72,12 +72,21 @@ def check_place(value, field, document):
         pair = list(value.values())[:2]
     elif isinstance(value, list) and value and isinstance(value[0], dict):
         return
-    numbers = isinstance(pair, list) and len(pair) >= 2 and all(isinstance(each, int | float) and not isinstance(each, bool) for each in pair[:2])
+    numbers = (
+        isinstance(pair, list)
+        and len(pair) >= 2
+        and all(isinstance(each, int | float) and not isinstance(each, bool) for each in pair[:2])
+    )
     if not numbers:
-        raise MongoError(16755, f"Can't extract geo keys: {document}  unknown GeoJSON type or a point that is not two numbers: {{ {field}: {value} }}")
+        raise MongoError(
+            16755,
+            f"Can't extract geo keys: {document}  unknown GeoJSON type or a point that is not two numbers: {{ {field}: {value} }}",
+        )
     longitude, latitude = pair[:2]
     if not (-180 <= longitude <= 180 and -90 <= latitude <= 90):
-        raise MongoError(16755, f"Can't extract geo keys: {document}  longitude/latitude is out of bounds, lng: {longitude:g} lat: {latitude:g}")
+        raise MongoError(
+            16755, f"Can't extract geo keys: {document}  longitude/latitude is out of bounds, lng: {longitude:g} lat: {latitude:g}"
+        )
 
 
 class WildcardIndex(Index):
@@ -118,6 +127,14 @@ class WildcardIndex(Index):
         if path == "_id":
             return bool(self.projection.get("_id", 0))
         return inside if including else not inside
+
+    @property
+    def multikey(self):
+        return bool(self.array_paths)
+
+    @property
+    def multikey_paths(self):
+        return {field: [] for field in self.fields}
 
     def is_multikey(self, field):
         return field in self.array_paths

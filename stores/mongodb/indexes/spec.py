@@ -6,6 +6,7 @@ Codes and words are those of the server's index_key_validate.cpp and index_catal
 from stores.mongodb import collation, query
 from stores.mongodb.errors import MongoError, not_embedded
 from stores.mongodb.indexes.values import shown
+from stores.mongodb.ordering import type_name
 
 OPTIONS = {
     "key", "name", "v", "ns", "unique", "sparse", "partialFilterExpression", "expireAfterSeconds", "hidden", "collation", "background",
@@ -31,9 +32,13 @@ def normalise(asked, default_collation=None):
         if name not in OPTIONS:
             raise MongoError(197, f"The field '{name}' is not valid for an index specification. Specification: {shown(asked)}")
     if "key" not in asked:
-        raise MongoError("FailedToParse", f"The 'key' field is a required property of an index specification. Specification: {shown(asked)}")
+        raise MongoError(
+            "FailedToParse", f"The 'key' field is a required property of an index specification. Specification: {shown(asked)}"
+        )
     if not asked.get("name"):
-        raise MongoError("FailedToParse", f"The 'name' field is a required property of an index specification. Specification: {shown(asked)}")
+        raise MongoError(
+            "FailedToParse", f"The 'name' field is a required property of an index specification. Specification: {shown(asked)}"
+        )
     key = check_key(asked["key"])
     if key == {"_id": 1} or key == {"_id": 1.0}:
         return _id_index(asked)
@@ -69,14 +74,17 @@ def check_key(key):
         if isinstance(way, str):
             if way not in SPECIAL:
                 raise cannot_create(f"Unknown index plugin '{way}'")
-            if way == "2d":
-                raise not_embedded("a 2d index (2dsphere is)", "CannotCreateIndex")
         elif isinstance(way, bool) or not isinstance(way, int | float):
-            raise cannot_create(f"Values in v:2 index key pattern cannot be of type {type(way).__name__}. Only numbers > 0, numbers < 0, and strings are allowed.")
+            raise cannot_create(
+                f"Values in v:2 index key pattern cannot be of type {type_name(way)}. "
+                "Only numbers > 0, numbers < 0, and strings are allowed."
+            )
         elif way == 0 or way != way:
             raise cannot_create("Values in the index key pattern cannot be 0.")
         if not path or any(not part for part in path.split(".")):
-            raise cannot_create("Index keys cannot be an empty field." if not path else "Index key contains an illegal field name: empty part.")
+            raise cannot_create(
+                "Index keys cannot be an empty field." if not path else "Index key contains an illegal field name: empty part."
+            )
         parts = path.split(".")
         if any(part.startswith("$") and part not in ("$**", "$id", "$ref", "$db") for part in parts):
             raise cannot_create("Index key contains an illegal field name: field name starts with '$'.")
@@ -105,9 +113,15 @@ def _time_to_live(asked, key, spec):
         return
     seconds = asked["expireAfterSeconds"]
     if isinstance(seconds, bool) or not isinstance(seconds, int | float):
-        raise cannot_create(f"TTL index 'expireAfterSeconds' option must be numeric, but received a type of {type(seconds).__name__}. Index spec: {shown(asked)}")
+        raise cannot_create(
+            f"TTL index 'expireAfterSeconds' option must be numeric, but received a type of {type_name(seconds)}. "
+            f"Index spec: {shown(asked)}"
+        )
     if not 0 <= seconds <= MOST_SECONDS:
-        raise cannot_create(f"TTL index 'expireAfterSeconds' option must be within an acceptable range, try a different number. Index spec: {shown(asked)}")
+        raise cannot_create(
+            "TTL index 'expireAfterSeconds' option must be within an acceptable range, try a different number. "
+            f"Index spec: {shown(asked)}"
+        )
     if len(key) > 1:
         raise cannot_create(f"TTL indexes are single-field indexes, compound indexes do not support TTL. Index spec: {shown(asked)}")
     spec["expireAfterSeconds"] = seconds
@@ -134,7 +148,7 @@ def _check_partial(wanted):
         if name == "$exists" and not value:
             raise cannot_create("Expression not supported in partial index: $not {$exists: true}")
         for inner in value if name in ("$and", "$or") else [value]:
-            if isinstance(inner, dict) and any(each.startswith("$") for each in inner) or name in ("$and", "$or"):
+            if (isinstance(inner, dict) and any(each.startswith("$") for each in inner)) or name in ("$and", "$or"):
                 _check_partial(inner)
 
 
@@ -199,13 +213,17 @@ def conflict(spec, existing):
                 f"generated and can cause conflicts. Please refer to our documentation. {text}",
             )
         if same_name:
-            raise MongoError("IndexOptionsConflict", f"An equivalent index already exists with the same name but different options. {text}")
+            raise MongoError(
+                "IndexOptionsConflict", f"An equivalent index already exists with the same name but different options. {text}"
+            )
         if same_identity and identical:
             raise MongoError("IndexOptionsConflict", f"Index already exists with a different name: {other['name']}")
         if same_identity:
             raise MongoError("IndexOptionsConflict", f"An equivalent index already exists with a different name and options. {text}")
         if "weights" in other and "weights" in spec:
-            raise MongoError("IndexOptionsConflict", f"only one text index per collection allowed, found existing text index \"{other['name']}\"")
+            raise MongoError(
+                "IndexOptionsConflict", f'only one text index per collection allowed, found existing text index "{other["name"]}"'
+            )
     return False
 
 

@@ -21,10 +21,6 @@ class Access:
     by_keys: list = field(default_factory=list)  # leaves to be checked on the keys
     direction: int = 1
 
-    @property
-    def uses_predicate(self):
-        return not all(map(is_everything, self.bounds))
-
     def rank(self):
         """Return what makes it promising, to choose without a trial: fields fixed, fields bounded, few fields."""
         fixed = 0
@@ -71,7 +67,9 @@ def through(tree, conjunction, request):
 
 def _places(tree, conjunction):
     """Return the 2dsphere fields of an index that the filter asks a region of. All their keys are read: cells are not embedded."""
-    asked = {path for path, condition in conjunction.rest if not path.startswith("$") and {"$geoWithin", "$geoIntersects"} & set(condition)}
+    asked = {
+        path for path, condition in conjunction.rest if not path.startswith("$") and {"$geoWithin", "$geoIntersects"} & set(condition)
+    }
     return asked & set(getattr(tree, "geo", ()))
 
 
@@ -85,7 +83,11 @@ def _bind(access, path, leaves, used):
     tree = access.tree
     found = []
     for leaf in leaves:
-        made = _special(tree, path, leaf) if isinstance(tree, MixedIndex) and path in tree.special else conditions.bounded(leaf, tree, path)
+        made = (
+            _special(tree, path, leaf)
+            if isinstance(tree, MixedIndex) and path in tree.special
+            else conditions.bounded(leaf, tree, path)
+        )
         if made is not None:
             found.append((leaf, made))
     multikey = tree.is_multikey(path)
@@ -119,7 +121,7 @@ PREFERENCE = ["$eq", "$in", "$elemMatch", "$gt", "$gte", "$lt", "$lte", "$expr",
 
 
 def _together(tree, path, found, used):
-    """Return the conditions that hold for one and the same entry: in an index with arrays two conditions may be met by two elements."""
+    """Return the conditions that hold for one and the same entry: where there are arrays, two elements may meet two conditions."""
     found = [each for each in found if _may_compound(tree, path, each[0], used)]
     if not found:
         return []
@@ -143,7 +145,11 @@ def _may_compound(tree, path, leaf, used):
 
 def _wildcard(tree, conjunction, request):
     for leaf in conjunction.leaves:
-        if not tree.covers(leaf.path) or not usable(tree, leaf, request) or leaf.operator in ("$ne", "$nin", "$not", "$exists", "$expr"):
+        if (
+            not tree.covers(leaf.path)
+            or not usable(tree, leaf, request)
+            or leaf.operator in ("$ne", "$nin", "$not", "$exists", "$expr")
+        ):
             continue
         if isinstance(leaf.value, dict | list) and leaf.operator != "$in" and leaf.operator != "$elemMatch":
             continue

@@ -178,10 +178,14 @@ def scan_all(store, request, direction=1):
 
 
 def _finds_by_id(store, request):
-    if set(request.filter) != {"_id"} or request.sort or request.skip or request.purpose == "distinct":
+    if set(request.filter) != {"_id"} or store.is_time_series or request.sort or request.skip or request.purpose == "distinct":
         return False
     value = request.filter["_id"]
-    same = request.fold is None if store.fold is None else request.fold is not None and request.collation == store.options.get("collation")
+    same = (
+        request.fold is None
+        if store.fold is None
+        else request.fold is not None and request.collation == store.options.get("collation")
+    )
     return same and not is_operators(value) and not is_regex(value) and not isinstance(value, list) and value is not None
 
 
@@ -273,7 +277,9 @@ def _either(store, request, conjunction, branches, trees):
 def _branch(tree, branch, request):
     if branch.alternatives and not branch.leaves:
         return None
-    return ways.through(tree, branch, replace(request, filter={"$and": [request.filter, branch.filter]} if branch.filter else request.filter))
+    return ways.through(
+        tree, branch, replace(request, filter={"$and": [request.filter, branch.filter]} if branch.filter else request.filter)
+    )
 
 
 def _branch_source(store, branch, scan, request):

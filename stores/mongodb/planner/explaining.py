@@ -20,7 +20,9 @@ VERBOSITIES = ("queryPlanner", "executionStats", "allPlansExecution")
 def explain(collection, kind, command, verbosity, operation):
     """Return explainVersion, queryPlanner and perhaps executionStats, or the stages of an aggregation."""
     if verbosity not in VERBOSITIES:
-        raise MongoError("FailedToParse", f"verbosity string must be one of {{'queryPlanner', 'executionStats', 'allPlansExecution'}}: {verbosity}")
+        raise MongoError(
+            "FailedToParse", f"verbosity string must be one of {{'queryPlanner', 'executionStats', 'allPlansExecution'}}: {verbosity}"
+        )
     name, before = collection.engine.views.resolve(collection.database, collection.name)
     if before or name != collection.name:
         kind, command = "aggregate", {"pipeline": [*before, *as_pipeline(kind, command)]}
@@ -49,7 +51,9 @@ def as_pipeline(kind, command):
 
 def _find(collection, command, operation):
     get = command.get
-    return reading.find_request(collection, get("filter") or {}, get("projection"), get("sort"), get("skip") or 0, get("limit") or 0, operation)
+    return reading.find_request(
+        collection, get("filter") or {}, get("projection"), get("sort"), get("skip") or 0, get("limit") or 0, operation
+    )
 
 
 def _count(collection, command, operation):

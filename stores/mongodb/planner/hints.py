@@ -40,7 +40,9 @@ def _between(store, request, conjunction, through):
     for name, given in (("min", request.min), ("max", request.max)):
         if given:
             if list(given) != tree.fields:
-                raise MongoError(51174, f"The index chosen is not compatible with {name}(): {shown(given)} against {shown(dict(tree.pattern))}")
+                raise MongoError(
+                    51174, f"The index chosen is not compatible with {name}(): {shown(given)} against {shown(dict(tree.pattern))}"
+                )
             ends.append(tree.directed(tuple(encode(value, tree.fold) for value in given.values())))
         else:
             ends.append(None)

@@ -124,7 +124,13 @@ BRACKETS = (
     ((bytes, Binary), keystring.BINARY, keystring.OBJECT_ID, False, ("BinData(0, )", OBJECT_IDS[0])),
     ((ObjectId,), keystring.OBJECT_ID, keystring.OBJECT_ID + b"\xff" * 12, True, OBJECT_IDS),
     ((datetime, DatetimeMS), keystring.DATE, keystring.DATE + b"\xff" * 8, True, DATES),
-    ((Timestamp,), keystring.TIMESTAMP, keystring.TIMESTAMP + b"\xff" * 8, True, ("Timestamp(0, 0)", "Timestamp(4294967295, 4294967295)")),
+    (
+        (Timestamp,),
+        keystring.TIMESTAMP,
+        keystring.TIMESTAMP + b"\xff" * 8,
+        True,
+        ("Timestamp(0, 0)", "Timestamp(4294967295, 4294967295)"),
+    ),
 )
 
 
@@ -220,7 +226,19 @@ TYPES = {
     "objectId": (keystring.OBJECT_ID,) * 2, "bool": (keystring.FALSE, keystring.TRUE), "date": (keystring.DATE,) * 2,
     "timestamp": (keystring.TIMESTAMP,) * 2, "binData": (keystring.BINARY,) * 2, "regex": (keystring.REGEX,) * 2,
 }  # fmt: skip
-NUMBERS = {1: "double", 2: "string", 5: "binData", 7: "objectId", 8: "bool", 9: "date", 11: "regex", 16: "int", 17: "timestamp", 18: "long", 19: "decimal"}
+NUMBERS = {
+    1: "double",
+    2: "string",
+    5: "binData",
+    7: "objectId",
+    8: "bool",
+    9: "date",
+    11: "regex",
+    16: "int",
+    17: "timestamp",
+    18: "long",
+    19: "decimal",
+}
 WORDS = {
     "double": ("nan.0", "inf.0"), "number": ("nan.0", "inf.0"), "int": ("-inf.0", "inf.0"), "long": ("-inf.0", "inf.0"),
     "decimal": ("nan.0", "inf.0"), "string": ('""', "{}"), "objectId": OBJECT_IDS, "bool": ("false", "true"), "date": DATES,
@@ -236,7 +254,9 @@ def typed(value):
             return EVERYTHING_BOUNDS, False
         low, high = TYPES[name]
         found.append(Interval(low, high + b"\xff", True, name != "string", WORDS.get(name, (name, name))))
-    exact = all(each in ("number", "string", "objectId", "bool", "date", "timestamp", "binData", 2, 5, 7, 8, 9, 17) for each in _list(value))
+    exact = all(
+        each in ("number", "string", "objectId", "bool", "date", "timestamp", "binData", 2, 5, 7, 8, 9, 17) for each in _list(value)
+    )
     return union(found), exact
 
 

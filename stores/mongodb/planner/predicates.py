@@ -100,11 +100,9 @@ def _add_condition(path, value, found, group):
         if operator == "$options":
             continue
         if operator == "$regex":
-            inner = regex(inner, value.get("$options", ""))
-        if operator == "$all" and inner and not any(is_operators(each) for each in inner):
-            found.leaves += [
-                Leaf(path, "$regex" if isinstance(each, Regex | re.Pattern) else "$eq", each, group) for each in inner
-            ]
+            found.leaves.append(Leaf(path, operator, regex(inner, value.get("$options", "")), group))
+        elif operator == "$all" and inner and not any(is_operators(each) for each in inner):
+            found.leaves += [Leaf(path, "$regex" if isinstance(each, Regex | re.Pattern) else "$eq", each, group) for each in inner]
         elif operator == "$elemMatch" and not is_operators(inner):
             _add_element(path, inner, value, found, group)
         elif operator in COMPARISONS:
@@ -123,7 +121,12 @@ def _add_element(path, filter, condition, found, group):
 
 def is_operators(value):
     """Return whether a filter's value is a document of operators."""
-    return isinstance(value, dict) and bool(value) and next(iter(value)).startswith("$") and next(iter(value)) not in ("$ref", "$id", "$db")
+    return (
+        isinstance(value, dict)
+        and bool(value)
+        and next(iter(value)).startswith("$")
+        and next(iter(value)) not in ("$ref", "$id", "$db")
+    )
 
 
 def regex(pattern, options):

@@ -4,11 +4,9 @@ POLYNOMIAL = 0x82F63B78  # reflected
 
 
 def _table():
-    table = []
-    for byte in range(256):
-        for _ in range(8):
-            byte = byte >> 1 ^ (POLYNOMIAL if byte & 1 else 0)
-        table.append(byte)
+    table = list(range(256))
+    for _ in range(8):
+        table = [value >> 1 ^ (POLYNOMIAL if value & 1 else 0) for value in table]
     return table
 
 

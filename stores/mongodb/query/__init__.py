@@ -10,10 +10,10 @@ compares by Python, ignores where a path ends in an array, and lacks a third of 
 
 from typing import NamedTuple
 
-from ..expressions import Scope
-from ..expressions.base import SYSTEM
-from .parser import Parser
-from .values import equalities
+from stores.mongodb.expressions import Scope
+from stores.mongodb.expressions.base import SYSTEM
+from stores.mongodb.query.parser import Parser
+from stores.mongodb.query.values import equalities
 
 
 class Match:
@@ -30,7 +30,7 @@ class Reading(NamedTuple):
 
     scope: Scope
     fold: object = None
-    variables: dict = {}
+    variables: dict | None = None
     text: object = None
 
 

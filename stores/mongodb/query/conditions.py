@@ -5,11 +5,11 @@ A Condition tests single values; on_path in parser.py tries it on those that the
 
 import math
 
-from ..errors import MongoError
-from ..ordering import MISSING, NUMBER, TYPE_CODES, sort_key, type_name
-from ..paths import elements, walk
-from ..regex import is_regex, of_value
-from ..values import integral, is_number, rank, show, to_double
+from stores.mongodb.errors import MongoError
+from stores.mongodb.ordering import MISSING, NUMBER, TYPE_CODES, sort_key, type_name
+from stores.mongodb.paths import elements, walk
+from stores.mongodb.regex import is_regex, of_value
+from stores.mongodb.values import integral, is_number, rank, show, to_double
 
 INT64 = range(-(2**63), 2**63)
 NAMES = {code: name for name, code in TYPE_CODES.items()}
@@ -67,7 +67,9 @@ def regex_test(operand, options=""):
     """Return the condition of a text that contains the pattern (or of being that very regular expression)."""
     pattern, key = of_value(operand, options), None if isinstance(operand, str) else sort_key(operand)
     search = pattern.search
-    return Condition(lambda value, found: search(value) is not None if isinstance(value, str) else is_regex(value) and sort_key(value) == key)
+    return Condition(
+        lambda value, found: search(value) is not None if isinstance(value, str) else is_regex(value) and sort_key(value) == key
+    )
 
 
 @reads("$eq")
@@ -190,7 +192,7 @@ class _Not(Condition):
         yield (document, parts), None
 
     def _all(self, pair, found):
-        from .parser import on_path
+        from stores.mongodb.query.parser import on_path
 
         document, parts = pair
         return all(on_path(parts, condition)(document, None) for condition in self.conditions)
@@ -333,7 +335,9 @@ def _truncated(value, which):
         raise MongoError("BadValue", f"malformed mod, {which} not a number")
     whole = _towards_zero(value)
     if whole is None:
-        raise MongoError("BadValue", f"malformed mod, {which} value is invalid :: caused by :: Unable to coerce NaN/Inf to integral type")
+        raise MongoError(
+            "BadValue", f"malformed mod, {which} value is invalid :: caused by :: Unable to coerce NaN/Inf to integral type"
+        )
     return whole
 
 

@@ -2,12 +2,12 @@
 
 import math
 
-from ..errors import MongoError
-from ..ordering import MISSING
-from ..paths import leaves, split
-from ..values import is_number, show, to_double
-from . import geometry
-from .conditions import Condition
+from stores.mongodb.errors import MongoError
+from stores.mongodb.ordering import MISSING
+from stores.mongodb.paths import leaves, split
+from stores.mongodb.query import geometry
+from stores.mongodb.query.conditions import Condition
+from stores.mongodb.values import is_number, show, to_double
 
 
 def within(operand):
@@ -116,7 +116,9 @@ class Near:
         if shape is not None:
             return geometry.to_shape(self.point, shape, self.measure)
         if isinstance(value, list):
-            return min((near for inner in value if isinstance(inner, (dict, list)) and (near := self._of(inner)) is not None), default=None)
+            return min(
+                (near for inner in value if isinstance(inner, (dict, list)) and (near := self._of(inner)) is not None), default=None
+            )
         return None
 
     def _holds(self, value, found):

@@ -4,10 +4,11 @@ Distances on the sphere are great-circle distances (haversine). Edges of polygon
 MongoDB's follow great circles: the two differ by little over distances of a city or a country.
 """
 
+import itertools
 import math
 
-from ..errors import MongoError
-from ..values import is_number, show, to_double
+from stores.mongodb.errors import MongoError
+from stores.mongodb.values import is_number, show, to_double
 
 EARTH = 6378100.0  # metres, MongoDB's radius
 
@@ -32,10 +33,10 @@ class Shape:
     def edges(self):
         """Yield every straight piece as a pair of points."""
         for line in self.lines:
-            yield from zip(line, line[1:], strict=False)
+            yield from itertools.pairwise(line)
         for polygon in self.polygons:
             for ring in polygon:
-                yield from zip(ring, ring[1:], strict=False)
+                yield from itertools.pairwise(ring)
 
     def covers(self, point):
         """Return whether a point lies in a polygon, on a line or on a point of the shape."""
@@ -111,8 +112,12 @@ def shape(geometry):
     if not isinstance(geometry, dict) or not isinstance(geometry.get("type"), str):
         raise MongoError("BadValue", f"unknown GeoJSON type: {show(geometry)}")
     if geometry["type"] == "GeometryCollection":
-        parts = [shape(inner) for inner in geometry.get("geometries", [])]
-        return Shape(sum((p.points for p in parts), []), sum((p.lines for p in parts), []), sum((p.polygons for p in parts), []))
+        whole = Shape()
+        for part in map(shape, geometry.get("geometries", [])):
+            whole.points += part.points
+            whole.lines += part.lines
+            whole.polygons += part.polygons
+        return whole
     if geometry["type"] not in READERS:
         raise MongoError("BadValue", f"unknown GeoJSON type: {show(geometry)}")
     if not isinstance(geometry.get("coordinates"), list):
@@ -133,7 +138,7 @@ def of_value(value):
 
 def in_polygon(point, rings):
     """Return whether a point lies inside the outer ring (or on it) and not inside a hole."""
-    if any(on_edge(point, a, b) for ring in rings for a, b in zip(ring, ring[1:], strict=False)):
+    if any(on_edge(point, a, b) for ring in rings for a, b in itertools.pairwise(ring)):
         return True
     return in_ring(point, rings[0]) and not any(in_ring(point, hole) for hole in rings[1:])
 

@@ -4,14 +4,15 @@ import random
 
 from bson import DBRef
 
-from ..errors import MongoError, not_embedded
-from ..expressions import environment, read
-from ..ordering import type_name
-from ..paths import split
-from ..regex import is_regex
-from ..values import is_number, show, to_double, truth
-from . import conditions, geo
-from .schema import Schema
+from stores.mongodb.errors import MongoError, not_embedded
+from stores.mongodb.expressions import environment, read
+from stores.mongodb.ordering import type_name
+from stores.mongodb.paths import split
+from stores.mongodb.query import conditions, geo
+from stores.mongodb.query.schema import Schema
+from stores.mongodb.query.text import check as check_text
+from stores.mongodb.regex import is_regex
+from stores.mongodb.values import is_number, show, to_double, truth
 
 REFERENCE = ("$ref", "$id", "$db")
 
@@ -89,12 +90,7 @@ class Parser:
         return lambda document, found: truth(node(environment(document, variables)))
 
     def search(self, operand):
-        if not isinstance(operand, dict) or not isinstance(operand.get("$search"), str):
-            raise MongoError("BadValue" if isinstance(operand, dict) else "BadValue", "$text expects an object with '$search', a string")
-        for name in operand:
-            if name not in ("$search", "$language", "$caseSensitive", "$diacriticSensitive"):
-                raise MongoError("BadValue", f"extra fields in $text: {name}")
-        self.text_search = operand
+        self.text_search = check_text(operand)
         score = self.reading.text
         if score is None:
             return lambda document, found: _no_text_index()

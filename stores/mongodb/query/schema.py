@@ -4,11 +4,11 @@ No library knows BSON's types, so the keywords are here: each becomes a test of 
 than the value's hold. https://www.mongodb.com/docs/manual/reference/operator/query/jsonSchema/
 """
 
-from ..errors import MongoError
-from ..ordering import sort_key, type_name
-from ..regex import compiled
-from ..values import is_number, show, to_decimal, to_double
-from .conditions import type_set
+from stores.mongodb.errors import MongoError
+from stores.mongodb.ordering import sort_key, type_name
+from stores.mongodb.query.conditions import type_set
+from stores.mongodb.regex import compiled
+from stores.mongodb.values import is_number, show, to_decimal, to_double
 
 JSON_TYPES = {"object": {"object"}, "array": {"array"}, "string": {"string"}, "boolean": {"bool"}, "null": {"null"},
               "number": {"int", "long", "double", "decimal"}}  # fmt: skip
@@ -43,7 +43,9 @@ class Schema:
 
 
 def _wrong(keyword, wanted, operand):
-    return MongoError("TypeMismatch", f"$jsonSchema keyword '{keyword}' must be {wanted}, but found an element of type {type_name(operand)}")
+    return MongoError(
+        "TypeMismatch", f"$jsonSchema keyword '{keyword}' must be {wanted}, but found an element of type {type_name(operand)}"
+    )
 
 
 def _type(operand, _, keyword):
@@ -204,7 +206,9 @@ def _additional_properties(operand, spec, keyword):
     def test(value):
         if not isinstance(value, dict):
             return True
-        return all(schema(inner) for name, inner in value.items() if name not in known and not any(search(name) for search in patterns))
+        return all(
+            schema(inner) for name, inner in value.items() if name not in known and not any(search(name) for search in patterns)
+        )
 
     return test
 
@@ -271,4 +275,3 @@ KEYWORDS = {
     "items": _items, "additionalItems": _additional_items, "uniqueItems": _unique_items,
     "title": _text, "description": _text,
 }  # fmt: skip
-

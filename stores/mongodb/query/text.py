@@ -2,10 +2,22 @@
 
 import re
 
-from ..paths import leaves, split
-from .words import plain, tokens
+from stores.mongodb.errors import bad_value
+from stores.mongodb.paths import leaves, split
+from stores.mongodb.query.words import plain, tokens
 
+KNOWN = ("$search", "$language", "$caseSensitive", "$diacriticSensitive")
 PHRASE = re.compile(r'(-?)"([^"]*)"')
+
+
+def check(spec):
+    """Return the operand of $text. Raises BadValue for one that MongoDB cannot read."""
+    if not isinstance(spec, dict) or not isinstance(spec.get("$search"), str):
+        raise bad_value("$text expects an object with '$search', a string")
+    for name in spec:
+        if name not in KNOWN:
+            raise bad_value(f"extra fields in $text: {name}")
+    return spec
 
 
 class TextSearch:
@@ -18,6 +30,7 @@ class TextSearch:
     """
 
     def __init__(self, weights, spec, language="english"):
+        check(spec)
         self.weights = dict(weights)
         self.case = bool(spec.get("$caseSensitive", False))
         self.accents = bool(spec.get("$diacriticSensitive", False))

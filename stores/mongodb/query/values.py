@@ -1,7 +1,9 @@
 """What a filter says for sure about a document that it matches."""
 
-from ..errors import MongoError
-from ..regex import is_regex
+import itertools
+
+from stores.mongodb.errors import MongoError
+from stores.mongodb.regex import is_regex
 
 
 def equalities(filter):
@@ -12,7 +14,7 @@ def equalities(filter):
     found = {}
     _collect(filter, found)
     paths = sorted(found)
-    for path, after in zip(paths, paths[1:], strict=False):
+    for path, after in itertools.pairwise(paths):
         if after.startswith(path + "."):
             raise MongoError(54, f"cannot infer query fields to set, both paths '{path}' and '{after}' are matched")
     return found
@@ -41,5 +43,10 @@ def _values(operand):
         yield operand
     else:
         for name in ("$in", "$all"):
-            if name in operand and len(operand[name]) == 1 and not is_regex(operand[name][0]) and not isinstance(operand[name][0], dict):
+            if (
+                name in operand
+                and len(operand[name]) == 1
+                and not is_regex(operand[name][0])
+                and not isinstance(operand[name][0], dict)
+            ):
                 yield operand[name][0]

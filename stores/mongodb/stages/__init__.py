@@ -7,11 +7,12 @@ from an iterator of documents to another. mongomock runs pipelines too; these re
 stages and its stages evaluate, compare and sort by its own rules.
 """
 
-from . import buckets, filling, flow, grouping, joining, refused, shape, sources, windows, writing
-from .base import STAGES, Context, Marked, read
+from stores.mongodb.stages import buckets, filling, flow, grouping, joining, refused, shape, sources, windows, writing
+from stores.mongodb.stages.base import STAGES, Context, Marked, read
 
 __all__ = [
-    "STAGES", "Context", "Marked", "buckets", "check", "filling", "flow", "grouping", "joining", "read", "refused", "run", "shape", "sources",
+    "STAGES", "Context", "Marked", "buckets", "check", "filling", "flow", "grouping", "joining", "read", "refused", "run", "shape",
+    "sources",
     "windows", "writing",
 ]  # fmt: skip
 

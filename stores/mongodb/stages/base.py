@@ -3,11 +3,11 @@
 import datetime
 from typing import NamedTuple
 
-from ..errors import MongoError, not_embedded
-from ..expressions import Scope, environment
-from ..expressions import read as read_expression
-from ..expressions.base import SYSTEM
-from ..ordering import type_name
+from stores.mongodb.errors import MongoError, not_embedded
+from stores.mongodb.expressions import Scope, environment
+from stores.mongodb.expressions import read as read_expression
+from stores.mongodb.expressions.base import SYSTEM
+from stores.mongodb.ordering import type_name
 
 STAGES = {}  # "$match" → Stage
 REFUSED = {}  # "$search" → what it needs
@@ -41,6 +41,7 @@ class Context:
     """
 
     checking = False
+    host = ""  # the server's address
 
     def __init__(self, database="", collection="", now=None, let=None, fold=None):
         self.database = database
@@ -168,7 +169,10 @@ def options(name, operand, known, code=9, required=(), missing=9, not_object=9):
         raise MongoError(not_object, f"the {name} stage specification must be an object, but found {type_name(operand)}")
     for field in operand:
         if field not in known:
-            raise MongoError(code, f"BSON field '{name}.{field}' is an unknown field." if code == 40415 else f"Unrecognized option to {name}: {field}")
+            raise MongoError(
+                code,
+                f"BSON field '{name}.{field}' is an unknown field." if code == 40415 else f"Unrecognized option to {name}: {field}",
+            )
     for field in required:
         if field not in operand:
             raise MongoError(missing, f"BSON field '{name}.{field}' is missing but a required field")

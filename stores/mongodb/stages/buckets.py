@@ -3,11 +3,11 @@
 import bisect
 import math
 
-from ..errors import MongoError
-from ..ordering import MISSING, sort_key, type_name
-from ..values import integral, is_number, rank, show, to_double
-from .base import stage
-from .grouping import folded, read_fields
+from stores.mongodb.errors import MongoError
+from stores.mongodb.ordering import MISSING, sort_key, type_name
+from stores.mongodb.stages.base import stage
+from stores.mongodb.stages.grouping import folded, read_fields
+from stores.mongodb.values import integral, is_number, rank, show, to_double
 
 COUNT = {"count": {"$sum": 1}}
 
@@ -49,7 +49,9 @@ def bucket(operand, context):
 
 def _group_by(name, by, context, code):
     if not (isinstance(by, str) and by.startswith("$")) and not (isinstance(by, dict) and by and next(iter(by)).startswith("$")):
-        raise MongoError(code, f"The {name} 'groupBy' field must be defined as a $-prefixed path or an expression, but found: {show(by)}.")
+        raise MongoError(
+            code, f"The {name} 'groupBy' field must be defined as a $-prefixed path or an expression, but found: {show(by)}."
+        )
     return context.expression(by)
 
 
@@ -69,10 +71,17 @@ def _boundaries(boundaries, context):
     keys = [sort_key(value, context.fold) for value in bounds]
     for one, two, first, second in zip(bounds, bounds[1:], keys, keys[1:], strict=False):
         if first[0] != second[0]:
-            message = f"All values in the the 'boundaries' option to $bucket must have the same type. Found conflicting types {type_name(one)} and {type_name(two)}."
+            message = (
+                "All values in the the 'boundaries' option to $bucket must have the same type. Found conflicting types "
+                f"{type_name(one)} and {type_name(two)}."
+            )
             raise MongoError(40193, message)
         if first >= second:
-            raise MongoError(40194, f"The 'boundaries' option to $bucket must be sorted, but elements {show(one)} and {show(two)} are not in ascending order.")
+            raise MongoError(
+                40194,
+                f"The 'boundaries' option to $bucket must be sorted, but elements {show(one)} and {show(two)} are not in ascending "
+                "order.",
+            )
     return bounds, keys
 
 
@@ -80,7 +89,9 @@ def _constant(expression, context, code):
     try:
         return context.expression(expression)({})
     except KeyError:
-        raise MongoError(code, f"The $bucket 'boundaries' field must be an array of constant values, but found value: {show(expression)}.") from None
+        raise MongoError(
+            code, f"The $bucket 'boundaries' field must be an array of constant values, but found value: {show(expression)}."
+        ) from None
 
 
 def _default(operand, keys, context):
@@ -88,7 +99,10 @@ def _default(operand, keys, context):
         return MISSING
     default = _constant(operand["default"], context, 40195)
     if keys[0] <= sort_key(default, context.fold) < keys[-1]:
-        raise MongoError(40199, "The $bucket 'default' field must be less than the lowest boundary or greater than or equal to the highest boundary.")
+        raise MongoError(
+            40199,
+            "The $bucket 'default' field must be less than the lowest boundary or greater than or equal to the highest boundary.",
+        )
     return default
 
 
@@ -99,7 +113,8 @@ SERIES = {
     "R5": [1.0, 1.6, 2.5, 4.0, 6.3],
     "R10": [1.0, 1.25, 1.6, 2.0, 2.5, 3.15, 4.0, 5.0, 6.3, 8.0],
     "R20": [1.0, 1.12, 1.25, 1.4, 1.6, 1.8, 2.0, 2.24, 2.5, 2.8, 3.15, 3.55, 4.0, 4.5, 5.0, 5.6, 6.3, 7.1, 8.0, 9.0],
-    "R40": [1.0, 1.06, 1.12, 1.18, 1.25, 1.32, 1.4, 1.5, 1.6, 1.7, 1.8, 1.9, 2.0, 2.12, 2.24, 2.36, 2.5, 2.65, 2.8, 3.0, 3.15, 3.35, 3.55, 3.75,
+    "R40": [1.0, 1.06, 1.12, 1.18, 1.25, 1.32, 1.4, 1.5, 1.6, 1.7, 1.8, 1.9, 2.0, 2.12, 2.24, 2.36, 2.5, 2.65, 2.8, 3.0, 3.15,
+    3.35, 3.55, 3.75,
             4.0, 4.25, 4.5, 4.75, 5.0, 5.3, 5.6, 6.0, 6.3, 6.7, 7.1, 7.5, 8.0, 8.5, 9.0, 9.5],
     "R80": [1.03 if step == 1 else round(10 ** (step / 80), 2) for step in range(80)],
     "1-2-5": [1.0, 2.0, 5.0],
@@ -123,10 +138,14 @@ def bucket_auto(operand, context):
         raise MongoError(40246, "$bucketAuto requires 'groupBy' and 'buckets' to be specified.")
     by = _group_by("$bucketAuto", operand["groupBy"], context, 40239)
     if not is_number(operand["buckets"]):
-        raise MongoError(40241, f"The $bucketAuto 'buckets' field must be a numeric value, but found type: {type_name(operand['buckets'])}.")
+        raise MongoError(
+            40241, f"The $bucketAuto 'buckets' field must be a numeric value, but found type: {type_name(operand['buckets'])}."
+        )
     count = integral(operand["buckets"])
     if count is None:
-        raise MongoError(40242, f"The $bucketAuto 'buckets' field must be representable as a 32-bit integer, but found {show(operand['buckets'])}.")
+        raise MongoError(
+            40242, f"The $bucketAuto 'buckets' field must be representable as a 32-bit integer, but found {show(operand['buckets'])}."
+        )
     if count <= 0:
         raise MongoError(40243, f"The $bucketAuto 'buckets' field must be greater than 0, but found: {count}.")
     granularity = operand.get("granularity")
@@ -176,7 +195,10 @@ def round_half_up(number):
 
 def _check_granular(value):
     if not is_number(value):
-        raise MongoError(40258, f"$bucketAuto can specify a 'granularity' with numeric boundaries only, but found a value with type: {type_name(value)}")
+        raise MongoError(
+            40258,
+            f"$bucketAuto can specify a 'granularity' with numeric boundaries only, but found a value with type: {type_name(value)}",
+        )
     if math.isnan(to_double(value)):
         raise MongoError(40259, "$bucketAuto can specify a 'granularity' with numeric boundaries only, but found a NaN")
     if to_double(value) < 0:
@@ -238,5 +260,3 @@ def _rounder(name):
     if name not in SERIES:
         raise MongoError(40257, f"Unknown rounding granularity '{name}'")
     return Preferred(SERIES[name])
-
-

@@ -1,14 +1,15 @@
 """Stages that let documents through or hold them back: $match, $sort, $limit, $skip, $sample, $redact, $count, $facet."""
 
 import itertools
+import math
 import random
 
-from ..errors import MongoError
-from ..expressions import read as read_expression
-from ..ordering import Sort, type_name
-from ..query import Query
-from ..values import integral, is_number, show, to_double
-from .base import Marked, carry, read, stage
+from stores.mongodb.errors import MongoError
+from stores.mongodb.expressions import read as read_expression
+from stores.mongodb.ordering import Sort, type_name
+from stores.mongodb.query import Query
+from stores.mongodb.stages.base import Marked, carry, read, stage
+from stores.mongodb.values import integral, is_number, show, to_double
 
 INT64 = range(-(2**63), 2**63)
 
@@ -19,7 +20,9 @@ def match(operand, context):
         raise MongoError(15959, "the match filter must be an expression in an object")
     query = Query(operand, context.let, context.fold, context.variables()["NOW"])
     if query.near is not None:
-        raise MongoError(5626500, "$geoNear, $near, and $nearSphere are not allowed in this context, use $geoNear as the first stage instead")
+        raise MongoError(
+            5626500, "$geoNear, $near, and $nearSphere are not allowed in this context, use $geoNear as the first stage instead"
+        )
     if query.text is None or context.checking:
         return lambda documents: (document for document in documents if query(document))
     score = context.text_search(context.database, context.collection, query.text)
@@ -74,7 +77,7 @@ def sample(operand, context):
         raise MongoError(28749, "$sample stage must specify a size")
     if not is_number(operand["size"]):
         raise MongoError(28746, "size argument to $sample must be a number")
-    size = int(to_double(operand["size"]))
+    size = math.floor(to_double(operand["size"])) if math.isfinite(to_double(operand["size"])) else 0
     if size <= 0:
         raise MongoError(28747, "size argument to $sample must be a positive integer")
 
@@ -121,7 +124,11 @@ def redact(operand, context):
         if decision == "prune":
             return None
         if decision != "descend":
-            raise MongoError(17053, f"$redact's expression should not return anything aside from the variables $$KEEP, $$DESCEND, and $$PRUNE, but returned {show(decision)}")
+            raise MongoError(
+                17053,
+                "$redact's expression should not return anything aside from the variables $$KEEP, $$DESCEND, and $$PRUNE, but "
+                f"returned {show(decision)}",
+            )
         made = {}
         for name, value in document.items():
             kept = descend(value, root)
@@ -152,7 +159,9 @@ def facet(operand, context):
     pipelines = {}
     for name, pipeline in operand.items():
         if name.startswith("$") or "." in name:
-            raise MongoError(40170 if name.startswith("$") else 40169, f"$facet: the name of an output may hold neither '$' nor '.': {name}")
+            raise MongoError(
+                40170 if name.startswith("$") else 40169, f"$facet: the name of an output may hold neither '$' nor '.': {name}"
+            )
         if not isinstance(pipeline, list):
             raise MongoError(40170, f"arguments to $facet must be arrays, {name} is type {type_name(pipeline)}")
         read(pipeline, context, "$facet")

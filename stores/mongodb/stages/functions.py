@@ -1,14 +1,16 @@
 """The functions of $setWindowFields: accumulators over a frame, ranks, neighbours, rates, moving averages, gaps filled."""
 
+import itertools
 import math
 from fractions import Fraction
 from typing import NamedTuple
 
-from .. import accumulators, paths
-from ..errors import MongoError, failed_to_parse
-from ..expressions.dates import MS
-from ..ordering import MISSING, milliseconds, type_name
-from ..values import DECIMAL, DECIMALS, decimal128, integral, is_number, nullish, rank, show, to_decimal, to_double
+from stores.mongodb import accumulators, paths
+from stores.mongodb.accumulators import running
+from stores.mongodb.errors import MongoError, failed_to_parse
+from stores.mongodb.expressions.dates import MS
+from stores.mongodb.ordering import MISSING, milliseconds, type_name
+from stores.mongodb.values import DECIMAL, DECIMALS, decimal128, integral, is_number, nullish, rank, show, to_decimal, to_double
 
 UNIT_MS = {"week": 7 * 86_400_000, "day": 86_400_000, **MS}
 
@@ -39,9 +41,11 @@ def read_function(name, operand, window, order, context):
     accumulator = accumulators.read(name, operand, context.scope, "window")
 
     def run(partition, frame):
-        taken = [accumulator.value(env) for env in partition.envs]
+        taken, spans = [accumulator.value(env) for env in partition.envs], frame(partition)
+        if (moving := running.values(name, taken, spans, context.fold)) is not None:
+            return moving
         made, before, value = [], None, None
-        for at, span in enumerate(frame(partition)):
+        for at, span in enumerate(spans):
             if span != before:
                 value = accumulator.fold(taken[slice(*span)], partition.envs[at])
                 before = span
@@ -135,7 +139,10 @@ def _covariance(name, operand, window, order, context):
 
     def run(partition, frame):
         pairs = [(left(env), right(env)) for env in partition.envs]
-        return [_covariance_of([pair for pair in pairs[start:end] if is_number(pair[0]) and is_number(pair[1])], less) for start, end in frame(partition)]
+        return [
+            _covariance_of([pair for pair in pairs[start:end] if is_number(pair[0]) and is_number(pair[1])], less)
+            for start, end in frame(partition)
+        ]
 
     return run
 
@@ -171,7 +178,9 @@ def _at(name, position, unit):
     if unit:
         raise MongoError(5624901 if name == "$derivative" else 5423901, f"{name} with 'unit' expects the sortBy field to be a Date")
     if not is_number(position):
-        raise MongoError(5624902 if name == "$derivative" else 5423903, f"{name} without 'unit' expects the sortBy field to be numeric")
+        raise MongoError(
+            5624902 if name == "$derivative" else 5423903, f"{name} without 'unit' expects the sortBy field to be numeric"
+        )
     return to_double(position)
 
 
@@ -225,7 +234,9 @@ def _moving_average(name, operand, window, order, context):
     _without_window(name, window)
     _needs_order(name, order, 5433602, single=False)
     if not isinstance(operand, dict) or "input" not in operand or ("N" in operand) == ("alpha" in operand):
-        raise failed_to_parse("$expMovingAvg sub object must have exactly two fields: An 'input' field, and either an 'N' field or an 'alpha' field")
+        raise failed_to_parse(
+            "$expMovingAvg sub object must have exactly two fields: An 'input' field, and either an 'N' field or an 'alpha' field"
+        )
     for field in operand:
         if field not in ("input", "N", "alpha"):
             raise failed_to_parse(f"Got unrecognized field in $expMovingAvg: {field}")
@@ -318,11 +329,11 @@ def _linear_fill(name, operand, window, order, context):
     def run(partition, frame):
         values, positions = [value(env) for env in partition.envs], partition.positions()
         places = [_place(position) for position in positions]
-        if any(a == b for a, b in zip(places, places[1:], strict=False)):
+        if any(a == b for a, b in itertools.pairwise(places)):
             raise MongoError(6050106, "There can be no repeated values in the sort field")
         made = [None if found is MISSING else found for found in values]
         known = [at for at, found in enumerate(made) if found is not None]
-        for left, right in zip(known, known[1:], strict=False):
+        for left, right in itertools.pairwise(known):
             for at in range(left + 1, right):
                 share = (places[at] - places[left]) / (places[right] - places[left])
                 made[at] = _between(made[left], made[right], share)
@@ -335,7 +346,9 @@ def _place(position):
     if type_name(position) == "date":
         return milliseconds(position)
     if not is_number(position):
-        raise MongoError("TypeMismatch", f"$linearFill: expected the sortBy field to be a number or a date, found {type_name(position)}")
+        raise MongoError(
+            "TypeMismatch", f"$linearFill: expected the sortBy field to be a number or a date, found {type_name(position)}"
+        )
     return to_double(position)
 
 

@@ -1,10 +1,10 @@
 """$group and $sortByCount."""
 
-from .. import accumulators
-from ..errors import MongoError
-from ..ordering import MISSING, sort_key, type_name
-from ..values import show
-from .base import stage
+from stores.mongodb import accumulators
+from stores.mongodb.errors import MongoError
+from stores.mongodb.ordering import MISSING, sort_key, type_name
+from stores.mongodb.stages.base import stage
+from stores.mongodb.values import show
 
 
 @stage("$group")
@@ -22,26 +22,14 @@ def group(operand, context):
         for document in documents:
             env = environment(document)
             found = identity(env)
-            key = sort_key(found, context.fold) if found is not MISSING else MISSING
-            if key not in groups:
-                groups[key] = (None if found is MISSING else found, [[] for _ in fields])
-            for values, (_, accumulator) in zip(groups[key][1], fields, strict=True):
+            found = None if found is MISSING else found
+            _, columns = groups.setdefault(sort_key(found, context.fold), (found, [[] for _ in fields]))
+            for values, (_, accumulator) in zip(columns, fields, strict=True):
                 values.append(accumulator.value(env))
-        for key in _null_with_missing(groups):
-            found, columns = groups[key]
+        for found, columns in groups.values():
             yield {"_id": found, **folded(fields, columns, environment(found))}
 
     return run
-
-
-def _null_with_missing(groups):
-    """A missing _id and a null one are one group."""
-    null = sort_key(None)
-    if MISSING in groups and null in groups:
-        for into, values in zip(groups[null][1], groups[MISSING][1], strict=True):
-            into += values
-        del groups[MISSING]
-    return list(groups)
 
 
 def folded(fields, columns, env):

@@ -1,12 +1,13 @@
 """Stages that read other collections: $lookup, $graphLookup, $unionWith."""
 
-from .. import paths
-from ..errors import MongoError, failed_to_parse
-from ..expressions.base import field_path, variable_name
-from ..ordering import MISSING, sort_key, type_name
-from ..query import Query
-from ..values import integral, is_number, show
-from .base import carry, read, stage
+from stores.mongodb import paths
+from stores.mongodb.errors import MongoError, failed_to_parse
+from stores.mongodb.expressions.base import field_path, variable_name
+from stores.mongodb.ordering import MISSING, sort_key, type_name
+from stores.mongodb.query import Query
+from stores.mongodb.regex import is_regex
+from stores.mongodb.stages.base import carry, read, stage
+from stores.mongodb.values import integral, is_number, show, to_double
 
 LOOKUP = ("from", "localField", "foreignField", "let", "pipeline", "as")
 
@@ -20,10 +21,11 @@ def lookup(operand, context):
     pipeline = operand.get("pipeline", [])
     _check_inner(pipeline, context, target, variables, "$lookup")
     environment = context.environments()
-    join = None
-    if "localField" in operand:
-        join = _Join(context, target, field_path(operand["localField"]), operand["foreignField"])
-    source = _Source(context, target) if operand.get("from") is not None else iter
+    source = _Source(context, target)
+    if "from" not in operand:  # the pipeline begins with $documents
+        source.documents = [] if context.checking else list(read(pipeline[:1], context)[0](iter(())))
+        pipeline = pipeline[1:]
+    join = _Join(source, field_path(operand["localField"]), operand["foreignField"], context.fold) if "localField" in operand else None
 
     def joined(document):
         found = join(document) if join else source()
@@ -59,6 +61,8 @@ def _check_lookup(operand):
             raise failed_to_parse(f"unknown argument to $lookup: {name}: {show(value)}")
         if name in ("localField", "foreignField", "as") and not isinstance(value, str):
             raise failed_to_parse(f"$lookup argument '{name}: {show(value)}' must be a string, found {name}: {type_name(value)}")
+        if name == "pipeline" and not isinstance(value, list):
+            raise MongoError("TypeMismatch", "A pipeline must be an array of objects")
         if name == "let" and not isinstance(value, dict):
             raise failed_to_parse(f"$lookup argument 'let: {show(value)}' must be an object, is type {type_name(value)}")
     if "as" not in operand:
@@ -69,8 +73,8 @@ def _check_lookup(operand):
         raise failed_to_parse("$lookup requires either 'pipeline' or both 'localField' and 'foreignField' to be specified")
     if "let" in operand and "pipeline" not in operand:
         raise failed_to_parse("$lookup with a 'let' argument must also specify 'pipeline'")
-    first = operand.get("pipeline", [{}])[:1]
-    if "from" not in operand and not (first and "$documents" in first[0]):
+    first = next(iter(operand.get("pipeline", ())), None)
+    if "from" not in operand and not (isinstance(first, dict) and "$documents" in first):
         raise failed_to_parse("must specify 'from' field for a $lookup")
 
 
@@ -92,7 +96,7 @@ def _target(stage_name, source, context):
 
 
 class _Source:
-    """The documents of a collection, read once for as many documents as ask."""
+    """The documents of a collection, read once for as many documents as ask; or `documents` that are given."""
 
     def __init__(self, context, target):
         self.context = context
@@ -104,6 +108,14 @@ class _Source:
             self.documents = list(self.context.read(*self.target))
         return self.documents
 
+    def indexed(self, path):
+        """Return whether asking for values of a path is better than reading everything."""
+        return self.documents is None and has_index(self.context, self.target, path)
+
+    def asked(self, filter):
+        """Return the documents that match a filter."""
+        return self.context.read(*self.target, filter)
+
 
 class _Join:
     """The documents of a collection whose foreignField equals a document's localField.
@@ -112,28 +124,39 @@ class _Join:
     hash join does.
     """
 
-    def __init__(self, context, target, local, foreign):
-        self.context = context
-        self.target = target
+    def __init__(self, source, local, foreign, fold):
+        self.source = source
         self.local = local
         self.foreign = foreign
+        self.fold = fold
         self.table = None
 
     def __call__(self, document):
-        value = paths.get(document, self.local)
-        values = value if isinstance(value, list) else [None if value is MISSING else value]
-        if has_index(self.context, self.target, self.foreign):
+        values = self._local_values(document)
+        if self.source.indexed(self.foreign):
             return self._asked(values)
         return self._looked_up(values)
 
+    def _local_values(self, document):
+        """Return the values at localField: the elements of arrays, null if there is none."""
+        found = []
+        for value in paths.leaves(document, self.local):
+            if isinstance(value, list):
+                found += value
+            elif value is not MISSING:
+                found.append(value)
+        return found or [None]
+
     def _asked(self, values):
+        if any(map(is_regex, values)):  # as values, not as patterns
+            return self.source.asked({"$or": [{self.foreign: {"$eq": value}} for value in values]})
         wanted = {"$eq": values[0]} if len(values) == 1 else {"$in": values}
-        return self.context.read(*self.target, {self.foreign: wanted}) if values else ()
+        return self.source.asked({self.foreign: wanted})
 
     def _looked_up(self, values):
         if self.table is None:
             self.table, parts = {}, self.foreign.split(".")
-            for number, document in enumerate(self.context.read(*self.target)):
+            for number, document in enumerate(self.source()):
                 for value, _ in paths.elements(document, parts):
                     self.table.setdefault(self._key(value), {})[number] = document
         found = {}
@@ -142,7 +165,7 @@ class _Join:
         return [found[number] for number in sorted(found)]
 
     def _key(self, value):
-        return sort_key(value, self.context.fold)
+        return sort_key(value, self.fold)
 
 
 def has_index(context, target, path):
@@ -171,7 +194,12 @@ def union_with(operand, context):
         if name not in ("coll", "pipeline", "db"):
             raise MongoError(40415, f"BSON field '$unionWith.{name}' is an unknown field.")
     pipeline = operand.get("pipeline", [])
-    if "coll" not in operand and not (pipeline and "$documents" in pipeline[0]):
+    for name, kind in (("coll", "string"), ("db", "string"), ("pipeline", "array")):
+        if name in operand and type_name(operand[name]) != kind:
+            raise MongoError(
+                "TypeMismatch", f"BSON field '$unionWith.{name}' is the wrong type '{type_name(operand[name])}', expected '{kind}'"
+            )
+    if "coll" not in operand and not (pipeline and isinstance(pipeline[0], dict) and "$documents" in pipeline[0]):
         raise failed_to_parse("$unionWith stage without explicit collection must have a pipeline with $documents as first stage")
     target = operand.get("db", context.database), operand.get("coll", "$cmd.aggregate")
     _check_inner(pipeline, context, target, (), "$unionWith")
@@ -216,13 +244,19 @@ def _check_graph(operand):
             raise MongoError(40103, f"expected string as argument for {name}, found: {type_name(value)}")
         if name == "maxDepth" and not is_number(value):
             raise MongoError(40100, f"maxDepth requires numeric argument, found {type_name(value)}")
-        if name == "maxDepth" and (integral(value, range(-(2**63), 2**63)) is None or value < 0):
+        if name == "maxDepth" and integral(value, range(-(2**63), 2**63)) is None:
+            raise MongoError(40102, f"maxDepth could not be represented as a long long: {show(value)}")
+        if name == "maxDepth" and to_double(value) < 0:
             raise MongoError(40101, f"maxDepth requires a nonnegative argument, found: {show(value)}")
         if name == "restrictSearchWithMatch" and not isinstance(value, dict):
             raise MongoError(40185, f"restrictSearchWithMatch must be an object, found {type_name(value)}")
-    for name in GRAPH[:5]:
+    if "from" not in operand:
+        raise failed_to_parse("missing 'from' option to $graphLookup stage specification")
+    for name in GRAPH[1:5]:
         if name not in operand:
-            raise MongoError(40105, "$graphLookup requires 'from', 'as', 'startWith', 'connectFromField', and 'connectToField' to be specified.")
+            raise MongoError(
+                40105, "$graphLookup requires 'from', 'as', 'startWith', 'connectFromField', and 'connectToField' to be specified."
+            )
 
 
 class _Walk:

@@ -1,6 +1,6 @@
 """Stages that MongoDB has and this engine lacks: each is refused by name."""
 
-from .base import REFUSED
+from stores.mongodb.stages.base import REFUSED
 
 REFUSED.update(
     {

@@ -2,13 +2,13 @@
 
 from bson import Int64
 
-from .. import paths
-from ..errors import MongoError
-from ..expressions.base import field_path
-from ..ordering import MISSING, type_name
-from ..projection import Projection
-from ..values import show
-from .base import carry, stage
+from stores.mongodb import paths
+from stores.mongodb.errors import MongoError
+from stores.mongodb.expressions.base import field_path
+from stores.mongodb.ordering import MISSING, type_name
+from stores.mongodb.projection import Projection
+from stores.mongodb.stages.base import carry, stage
+from stores.mongodb.values import show
 
 
 @stage("$project")
@@ -65,10 +65,16 @@ def _claim(taken, parts, path):
     tree = taken
     for part in parts[:-1]:
         if tree.get(part) is True:
-            raise MongoError(40176, f"Invalid $addFields :: caused by :: specification contains two conflicting paths. Cannot specify both '{path}' and '{part}'")
+            raise MongoError(
+                40176,
+                f"Invalid $addFields :: caused by :: specification contains two conflicting paths. Cannot specify both '{path}' and "
+                f"'{part}'",
+            )
         tree = tree.setdefault(part, {})
     if parts[-1] in tree:
-        raise MongoError(40176, f"Invalid $addFields :: caused by :: specification contains two conflicting paths. Cannot specify '{path}' twice")
+        raise MongoError(
+            40176, f"Invalid $addFields :: caused by :: specification contains two conflicting paths. Cannot specify '{path}' twice"
+        )
     tree[parts[-1]] = True
 
 
@@ -137,7 +143,10 @@ def _new_root(expression, context, what):
         for document in documents:
             made = node(environment(document))
             if not isinstance(made, dict):
-                found = f"but resulting value was: {show(made)}. Type of resulting value: '{type_name(made)}'. Input document: {show(document)}"
+                found = (
+                    f"but resulting value was: {show(made)}. Type of resulting value: '{type_name(made)}'. Input document: "
+                    f"{show(document)}"
+                )
                 raise MongoError(40228, f"{what} must evaluate to an object, {found}")
             yield carry(document, made)
 
@@ -178,9 +187,13 @@ def _unwind_options(operand):
         if name == "path" and not isinstance(value, str):
             raise MongoError(28808, f"expected a string as the path for $unwind stage, got {type_name(value)}")
         if name == "preserveNullAndEmptyArrays" and not isinstance(value, bool):
-            raise MongoError(28809, f"expected a boolean for the preserveNullAndEmptyArrays option to $unwind stage, got {type_name(value)}")
+            raise MongoError(
+                28809, f"expected a boolean for the preserveNullAndEmptyArrays option to $unwind stage, got {type_name(value)}"
+            )
         if name == "includeArrayIndex" and (not isinstance(value, str) or not value):
-            raise MongoError(28810, f"expected a non-empty string for the includeArrayIndex  option to $unwind stage, got {type_name(value)}")
+            raise MongoError(
+                28810, f"expected a non-empty string for the includeArrayIndex  option to $unwind stage, got {type_name(value)}"
+            )
     if "path" not in operand:
         raise MongoError(28812, "no path specified to $unwind stage")
     path, index = operand["path"], operand.get("includeArrayIndex", "")

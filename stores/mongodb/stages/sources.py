@@ -2,12 +2,12 @@
 
 import math
 
-from .. import paths
-from ..errors import MongoError
-from ..ordering import type_name
-from ..query import Query, geo, geometry
-from ..values import is_number, show, to_double
-from .base import Marked, stage
+from stores.mongodb import paths
+from stores.mongodb.errors import MongoError
+from stores.mongodb.ordering import type_name
+from stores.mongodb.query import Query, geo, geometry
+from stores.mongodb.stages.base import Marked, stage
+from stores.mongodb.values import is_number, show, to_double
 
 
 @stage("$documents", first=True, inside_facet=False)
@@ -107,7 +107,7 @@ def coll_stats(operand, context):
 
     def run(_):
         numbers = dict(context.coll_stats())
-        made = {"ns": f"{context.database}.{context.collection}", "host": "embedded", "localTime": context.variables()["NOW"]}
+        made = {"ns": f"{context.database}.{context.collection}", "host": context.host, "localTime": context.variables()["NOW"]}
         if "latencyStats" in operand:
             none = {"latency": 0, "ops": 0}
             made["latencyStats"] = {"reads": dict(none), "writes": dict(none), "commands": dict(none), "transactions": dict(none)}
@@ -125,7 +125,9 @@ def coll_stats(operand, context):
 
 def _scaled(numbers, scale):
     sizes = ("size", "storageSize", "totalIndexSize", "totalSize")
-    return {name: math.floor(value / scale) if name in sizes and scale != 1 else value for name, value in numbers.items() if name != "ns"}
+    return {
+        name: math.floor(value / scale) if name in sizes and scale != 1 else value for name, value in numbers.items() if name != "ns"
+    }
 
 
 def _told(name, method):
@@ -144,4 +146,3 @@ _told("$indexStats", "index_stats")
 _told("$currentOp", "current_op")
 _told("$listSessions", "list_sessions")
 _told("$listLocalSessions", "list_sessions")
-

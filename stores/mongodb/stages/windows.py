@@ -3,16 +3,17 @@
 Which documents are around is a Frame; what is made of them a function of functions.py, or any accumulator.
 """
 
+import itertools
 from bisect import bisect_left, bisect_right
 
-from .. import paths
-from ..errors import MongoError, failed_to_parse
-from ..expressions.base import field_path
-from ..expressions.dates import UNITS, add
-from ..ordering import DATE, MISSING, NUMBER, Sort, sort_key, type_name
-from ..values import integral, is_number, show, total
-from .base import carry, stage
-from .functions import Partition, read_function
+from stores.mongodb import paths
+from stores.mongodb.errors import MongoError, failed_to_parse
+from stores.mongodb.expressions.base import field_path
+from stores.mongodb.expressions.dates import UNITS, add
+from stores.mongodb.ordering import DATE, MISSING, NUMBER, Sort, sort_key, type_name
+from stores.mongodb.stages.base import carry, stage
+from stores.mongodb.stages.functions import Partition, read_function
+from stores.mongodb.values import integral, is_number, show, total
 
 KNOWN = ("partitionBy", "sortBy", "output")
 
@@ -24,8 +25,12 @@ def set_window_fields(operand, context):
     for name in operand:
         if name not in KNOWN:
             raise MongoError(40415, f"BSON field '$setWindowFields.{name}' is an unknown field.")
+    for name in ("sortBy", "output"):
+        if name in operand and not isinstance(operand[name], dict):
+            raise MongoError("TypeMismatch", f"BSON field '$setWindowFields.{name}' is the wrong type '{type_name(operand[name])}'")
     if "output" not in operand:
         raise MongoError(40414, "BSON field '$setWindowFields.output' is missing but a required field")
+    _check_conflicts(operand["output"])
     by = context.expression(operand["partitionBy"]) if operand.get("partitionBy") is not None else None
     order = Sort(operand["sortBy"], context.fold) if operand.get("sortBy") else None
     outputs = [_Output(path, spec, order, context) for path, spec in operand["output"].items()]
@@ -41,6 +46,13 @@ def set_window_fields(operand, context):
                 yield carry(document, made)
 
     return run
+
+
+def _check_conflicts(output):
+    for one, two in itertools.pairwise(sorted(output, key=lambda path: path.split("."))):
+        if two.startswith(one + "."):
+            message = f"specification contains two conflicting paths. Cannot specify both '{two}' and '{one}'"
+            raise MongoError(6307900, f"Invalid $setWindowFields :: caused by :: {message}")
 
 
 def _partitions(documents, by, order, environment, fold):
@@ -71,7 +83,7 @@ class _Output:
             raise failed_to_parse(f"Expected a $-prefixed window function in '{path}', found {show(spec)}")
         window = spec.get("window")
         self.function = read_function(names[0], spec[names[0]], window, order, context)
-        self.frame = frame(window, order)
+        self.frame = frame(window, order, context)
 
     def values(self, partition):
         return self.function(partition, self.frame)
@@ -80,7 +92,7 @@ class _Output:
 # Frames ----------------------------------------------------------------------------------------------------
 
 
-def frame(window, order):
+def frame(window, order, context):
     """Return the function partition → [(start, end)] for a `window`: which documents each document sees."""
     if window is None or window == {}:
         return lambda partition: [(0, len(partition.documents))] * len(partition.documents)
@@ -88,23 +100,33 @@ def frame(window, order):
         raise failed_to_parse(f"'window' field must be an object, found {type_name(window)}")
     for name in window:
         if name not in ("documents", "range", "unit"):
-            raise failed_to_parse(f"'window' field can only contain 'documents' as the only argument or 'range' with an optional 'unit' field, found {name}")
+            raise failed_to_parse(
+                "'window' field can only contain 'documents' as the only argument or 'range' with an optional 'unit' field, found "
+                f"{name}"
+            )
     if ("documents" in window) == ("range" in window):
-        raise failed_to_parse("'window' field can only contain 'documents' as the only argument or 'range' with an optional 'unit' field")
+        raise failed_to_parse(
+            "'window' field can only contain 'documents' as the only argument or 'range' with an optional 'unit' field"
+        )
     if "documents" in window:
         if "unit" in window:
             raise failed_to_parse("Window bounds can only specify 'unit' with range-based bounds.")
-        return _by_position(_bounds("documents", window["documents"]), order)
-    return _by_value(_bounds("range", window["range"]), window.get("unit"), order)
+        return _by_position(_bounds("documents", window["documents"], context), order)
+    return _by_value(_bounds("range", window["range"], context), window.get("unit"), order)
 
 
-def _bounds(name, bounds):
+def _bounds(name, bounds, context):
+    """Return the two bounds: "unbounded", "current", or a number, which a constant expression may give."""
     if not isinstance(bounds, list) or len(bounds) != 2:
         raise failed_to_parse(f"Window bounds must be a 2-element array: {name}: {show(bounds)}")
-    for bound in bounds:
-        if bound not in ("unbounded", "current") and not is_number(bound):
-            raise failed_to_parse(f"Window bounds must be 'unbounded', 'current', or a number: {show(bound)}")
-    return bounds
+    made = [context.expression(bound)({}) if isinstance(bound, dict) else bound for bound in bounds]
+    for bound, told in zip(made, bounds, strict=True):
+        if not is_number(bound) and (bound not in ("unbounded", "current") or isinstance(told, dict)):
+            raise failed_to_parse(f"Window bounds must be 'unbounded', 'current', or a number: {show(told)}")
+    numbers = [0 if bound == "current" else bound for bound in made]
+    if "unbounded" not in numbers and sort_key(numbers[0]) > sort_key(numbers[1]):
+        raise MongoError(5339900, f"Lower bound must not exceed upper bound: {show(bounds)}")
+    return made
 
 
 def _by_position(bounds, order):
@@ -116,8 +138,6 @@ def _by_position(bounds, order):
     low, high = offsets
     if order is None and bounds != ["unbounded", "unbounded"]:
         raise MongoError(5339901, "Document-based bounds require a sortBy")
-    if "unbounded" not in offsets and low > high:
-        raise MongoError(5339900, f"Lower bound must not exceed upper bound: {show(bounds)}")
 
     def spans(partition):
         length = len(partition.documents)

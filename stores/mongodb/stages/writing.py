@@ -2,12 +2,12 @@
 
 from bson import ObjectId
 
-from .. import paths
-from ..errors import MongoError, failed_to_parse
-from ..expressions.base import variable_name
-from ..ordering import MISSING, compare, equal, type_name
-from ..values import show
-from .base import read, stage
+from stores.mongodb.errors import MongoError, failed_to_parse
+from stores.mongodb.expressions.base import variable_name
+from stores.mongodb.ordering import MISSING, compare, equal, type_name
+from stores.mongodb.stages.base import read, stage
+from stores.mongodb.update import PIPELINE_STAGES
+from stores.mongodb.values import show
 
 WHEN_MATCHED = ("replace", "keepExisting", "merge", "fail")
 WHEN_NOT_MATCHED = ("insert", "discard", "fail")
@@ -85,8 +85,11 @@ class _Merge:
 
     def _on(self, on):
         fields = [on] if isinstance(on, str) else on
-        if not isinstance(fields, list) or not all(isinstance(field, str) for field in fields):
+        if not isinstance(fields, list):
             raise MongoError(51186, f"$merge 'on' field must be either a string or an array of strings, but found {type_name(on)}")
+        for field in fields:
+            if not isinstance(field, str):
+                raise MongoError(51134, f"$merge 'on' array elements must be strings, but found {type_name(field)}")
         if not fields:
             raise MongoError(51187, "If explicitly specifying $merge 'on', must include at least one field")
         if len(set(fields)) < len(fields):
@@ -96,18 +99,25 @@ class _Merge:
     def _check_modes(self):
         if not isinstance(self.matched, list) and self.matched not in WHEN_MATCHED:
             if not isinstance(self.matched, str):
-                raise MongoError(51191, f"$merge 'whenMatched' field must be either a string or an array, but found {type_name(self.matched)}")
+                raise MongoError(
+                    51191, f"$merge 'whenMatched' field must be either a string or an array, but found {type_name(self.matched)}"
+                )
             raise MongoError("BadValue", f"Enumeration value '{self.matched}' for field 'whenMatched' is not a valid value.")
         if self.not_matched not in WHEN_NOT_MATCHED:
-            raise MongoError("BadValue", f"Enumeration value '{self.not_matched}' for field '$merge.whenNotMatched' is not a valid value.")
+            raise MongoError(
+                "BadValue", f"Enumeration value '{self.not_matched}' for field '$merge.whenNotMatched' is not a valid value."
+            )
         if self.matched == "fail" and self.not_matched != "insert":
-            raise MongoError(51189, f"Combination of $merge modes 'whenMatched: fail' and 'whenNotMatched: {self.not_matched}' is not supported")
+            raise MongoError(
+                51181, f"Combination of $merge modes 'whenMatched: fail' and 'whenNotMatched: {self.not_matched}' is not supported"
+            )
         if self.matched == "keepExisting" and self.not_matched in ("discard", "fail"):
-            raise MongoError(51189, f"Combination of $merge modes 'whenMatched: keepExisting' and 'whenNotMatched: {self.not_matched}' is not supported")
+            raise MongoError(
+                51181,
+                f"Combination of $merge modes 'whenMatched: keepExisting' and 'whenNotMatched: {self.not_matched}' is not supported",
+            )
 
     def _check_pipeline(self):
-        from ..update import PIPELINE_STAGES
-
         for spec in self.matched:
             name = next(iter(spec), "")
             if name not in PIPELINE_STAGES:
@@ -121,8 +131,16 @@ class _Merge:
         documents = list(documents)
         if not self.context.unique_on(*self.target, self.on):
             raise MongoError(51183, "Cannot find index to verify that join fields will be unique")
-        for document in documents:
-            self._merge(dict(document))
+        failed = None
+        for document in documents:  # each is tried, as in an unordered bulk write; the first that fails is told at the end
+            try:
+                self._merge(dict(document))
+            except MongoError as error:
+                if error.code not in (11000, 13113):
+                    raise
+                failed = failed or error
+        if failed:
+            raise failed
         yield from ()
 
     def _merge(self, document):
@@ -135,25 +153,35 @@ class _Merge:
             namespace = ".".join(self.target)
             key = {field: self._key(document, field)["$eq"] for field in self.on}
             raise MongoError(
-                "DuplicateKey", f"E11000 duplicate key error collection: {namespace} index: _id_ dup key: {show(key)} found value: {show(key)}",
+                "DuplicateKey",
+                f"E11000 duplicate key error collection: {namespace} index: _id_ dup key: {show(key)} found value: {show(key)}",
                 keyPattern=dict.fromkeys(self.on, 1), keyValue=key,
             )  # fmt: skip
         elif self.matched != "keepExisting":
             made = self._made(document, found)
             if not equal(made.get("_id"), found["_id"]):
-                raise MongoError("ImmutableField", "$merge failed to update the matching document, did you attempt to modify the _id or the shard key?")
+                raise MongoError(
+                    "ImmutableField",
+                    "$merge failed to update the matching document, did you attempt to modify the _id or the shard key?",
+                )
             if compare(made, found):
                 self.context.put(*self.target, found["_id"], made)
 
     def _key(self, document, field):
-        value = paths.get(document, field.split("."))
-        if value is None or value is MISSING or isinstance(value, list):
+        value = document
+        for part in field.split("."):
+            value = value.get(part, MISSING) if isinstance(value, dict) else MISSING
+        if isinstance(value, list):
+            raise MongoError(51185, f"$merge write error: 'on' field '{field}' cannot be an array")
+        if value is None or value is MISSING:
             raise MongoError(51132, f"$merge write error: 'on' field '{field}' cannot be missing, null, undefined or an array")
         return {"$eq": value}
 
     def _unmatched(self, document):
         if self.not_matched == "fail":
-            message = "$merge could not find a matching document in the target collection for at least one document in the source collection"
+            message = (
+                "$merge could not find a matching document in the target collection for at least one document in the source collection"
+            )
             raise MongoError(13113, message)
         if self.not_matched == "insert":
             self.context.insert(*self.target, _with_id(document))

@@ -51,11 +51,17 @@ class Store(mongomock_store.CollectionStore):
         """Make the collection exist, with its index on _id."""
         if not self._is_force_created:
             self._is_force_created = True
-            self.add_index(dict(spec.ID_INDEX, **({"collation": self.options["collation"]} if self.fold else {})))
+            tree = self.add_index(dict(spec.ID_INDEX, **({"collation": self.options["collation"]} if self.fold else {})))
+            tree.unique = not self.is_time_series
 
     def drop(self):
         super().drop()
         self._empty()
+
+    @property
+    def is_time_series(self):
+        """Return whether it holds measurements: several may have the same _id."""
+        return "timeseries" in self.options
 
     @property
     def is_created(self):

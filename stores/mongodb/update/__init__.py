@@ -13,11 +13,11 @@ import datetime
 import bson
 from bson import ObjectId
 
-from ..errors import MongoError
-from ..ordering import equal
-from ..values import show
-from .operators import Change, read_changes
-from .places import ArrayFilters, clone, put_path
+from stores.mongodb.errors import MongoError
+from stores.mongodb.ordering import equal
+from stores.mongodb.update.operators import Change, read_changes
+from stores.mongodb.update.places import ArrayFilters, clone, put_path
+from stores.mongodb.values import show
 
 PIPELINE_STAGES = ("$addFields", "$set", "$project", "$unset", "$replaceRoot", "$replaceWith")
 
@@ -49,7 +49,7 @@ class Update:
             self._check_replacement(array_filters)
 
     def _check_pipeline(self, array_filters):
-        from ..stages import check
+        from stores.mongodb.stages import check
 
         if array_filters:
             raise MongoError("FailedToParse", "arrayFilters may not be specified for pipeline-syle updates")
@@ -64,7 +64,10 @@ class Update:
             raise MongoError("FailedToParse", "arrayFilters may not be specified for replacement-style updates")
         for name in self.update:
             if name.startswith("$"):
-                message = "is not allowed in the context of an update's replacement document. Consider using an aggregation pipeline with $replaceWith."
+                message = (
+                    "is not allowed in the context of an update's replacement document. Consider using an aggregation pipeline with "
+                    "$replaceWith."
+                )
                 raise MongoError("DollarPrefixedFieldName", f"The dollar ($) prefixed field '{name}' in '{name}' {message}")
 
     def apply(self, document, match=None, inserting=False):
@@ -83,7 +86,7 @@ class Update:
         return document if same(made, document) else made
 
     def _run(self, document):
-        from ..stages import Context, run
+        from stores.mongodb.stages import Context, run
 
         context = Context(now=self.now, let=self.let, fold=self.fold)
         (made,) = run([document], self.update, context)

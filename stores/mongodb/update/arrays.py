@@ -2,11 +2,13 @@
 
 from typing import NamedTuple
 
-from ..errors import MongoError
-from ..expressions.arrays import array_sorter
-from ..ordering import MISSING, sort_key, type_name
-from ..regex import is_regex
-from ..values import integral, is_number, show
+from stores.mongodb.errors import MongoError
+from stores.mongodb.expressions.arrays import array_sorter
+from stores.mongodb.ordering import MISSING, Sort, sort_key, type_name
+from stores.mongodb.query import Query
+from stores.mongodb.query.parser import is_operators
+from stores.mongodb.regex import is_regex
+from stores.mongodb.values import integral, is_number, show
 
 INT64 = range(-(2**63), 2**63)
 
@@ -49,14 +51,14 @@ def _sorter(by, fold):
     arrange = array_sorter(by, fold)
     if is_number(by):
         return arrange
-    from ..ordering import Sort
-
     order = Sort(by, fold)
     return lambda array: sorted(array, key=lambda value: order.key(value if isinstance(value, dict) else {}))
 
 
 def push(current, operand, change, path):
-    array = _array(current, change, path, f"The field '{path}' must be an array but is of type {type_name(current)} in document {change.told()}")
+    array = _array(
+        current, change, path, f"The field '{path}' must be an array but is of type {type_name(current)} in document {change.told()}"
+    )
     at = len(array) if operand.position is None else operand.position
     made = [*array[:at], *operand.values, *array[at:]]
     if operand.sort:
@@ -111,9 +113,6 @@ def pop(current, end, change, path):
 
 def read_pull(operand, path, fold):
     """Return the test of the elements to take out: a condition, a filter for documents, or a value."""
-    from ..query import Query
-    from ..query.parser import is_operators
-
     if is_regex(operand) or is_operators(operand):
         query = Query({"v": {"$elemMatch": operand} if isinstance(operand, dict) else {"$elemMatch": {"$regex": operand}}}, fold=fold)
         return lambda value: query({"v": [value]})

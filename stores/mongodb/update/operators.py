@@ -5,11 +5,11 @@ from typing import NamedTuple
 
 from bson import Timestamp
 
-from ..errors import MongoError
-from ..ordering import INT64, MISSING, compare, milliseconds, type_name
-from ..values import DECIMAL, DOUBLE, INT, LONG, decimal128, is_number, of_rank, product, rank, show, to_decimal, total
-from . import arrays
-from .places import child, clone, locate, parts_of, places, store
+from stores.mongodb.errors import MongoError
+from stores.mongodb.ordering import INT64, MISSING, compare, milliseconds, type_name
+from stores.mongodb.update import arrays
+from stores.mongodb.update.places import child, clone, locate, parts_of, places, store
+from stores.mongodb.values import DECIMAL, DOUBLE, INT, LONG, decimal128, is_number, of_rank, product, rank, show, to_decimal, total
 
 _ticks = itertools.count(1)
 
@@ -84,7 +84,10 @@ class Rename:
         for part in parts[:-1]:
             value = child(value, part)
             if isinstance(value, list):
-                message = f"The {which} field cannot be an array element, '{'.'.join(parts)}' in doc with _id: {show(change.before.get('_id'))}"
+                message = (
+                    f"The {which} field cannot be an array element, '{'.'.join(parts)}' in doc with _id: "
+                    f"{show(change.before.get('_id'))}"
+                )
                 raise MongoError("BadValue", f"{message} has an array field called '{part}'")
 
 
@@ -99,7 +102,10 @@ def read_changes(update, filters, fold):
             message = "Expected a valid update modifier or pipeline-style update specified as an array"
             raise MongoError("FailedToParse", f"Unknown modifier: {name}. {message}")
         if not isinstance(fields, dict):
-            message = f"Modifiers operate on fields but we found type {type_name(fields)} instead. For example: {{$mod: {{<field>: ...}}}} not"
+            message = (
+                f"Modifiers operate on fields but we found type {type_name(fields)} instead. For example: "
+                f"{{$mod: {{<field>: ...}}}} not"
+            )
             raise MongoError("FailedToParse", f"{message} {{{name}: {show(fields)}}}")
         for path, operand in fields.items():
             parts = parts_of(path)
@@ -225,7 +231,9 @@ def _current_date_kind(operand, path, fold):
                 raise MongoError("BadValue", f"Unrecognized $currentDate option: {name}")
         if operand.get("$type") in ("date", "timestamp"):
             return operand["$type"]
-        raise MongoError("BadValue", "The '$type' string field is required to be 'date' or 'timestamp': {$currentDate: {field : {$type: 'date'}}}")
+        raise MongoError(
+            "BadValue", "The '$type' string field is required to be 'date' or 'timestamp': {$currentDate: {field : {$type: 'date'}}}"
+        )
     message = "Please use a boolean ('true') or a $type expression ({$type: 'timestamp/date'})."
     raise MongoError("BadValue", f"{type_name(operand)} is not valid type for $currentDate. {message}")
 
@@ -242,14 +250,26 @@ BITS = {"and": lambda a, b: a & b, "or": lambda a, b: a | b, "xor": lambda a, b:
 def _bit_steps(operand, path, fold):
     if not isinstance(operand, dict):
         message = "The $bit modifier is not compatible with a"
-        raise MongoError("BadValue", f"{message} {type_name(operand)}. You must pass in an embedded document: {{$bit: {{field: {{and/or/xor: #}}}}")
+        raise MongoError(
+            "BadValue", f"{message} {type_name(operand)}. You must pass in an embedded document: {{$bit: {{field: {{and/or/xor: #}}}}"
+        )
     if not operand:
-        raise MongoError("BadValue", f"You must pass in at least one bitwise operation. The format is: {{$bit: {{field: {{and/or/xor: #}}}}: {path}")
+        raise MongoError(
+            "BadValue", f"You must pass in at least one bitwise operation. The format is: {{$bit: {{field: {{and/or/xor: #}}}}: {path}"
+        )
     for name, value in operand.items():
         if name not in BITS:
-            raise MongoError("BadValue", f"The $bit modifier only supports 'and', 'or', and 'xor', not '{name}' which is an unknown operator: {{{name}: {show(value)}}}")
+            raise MongoError(
+                "BadValue",
+                f"The $bit modifier only supports 'and', 'or', and 'xor', not '{name}' which is an unknown operator: "
+                f"{{{name}: {show(value)}}}",
+            )
         if rank(value) not in (INT, LONG):
-            raise MongoError("BadValue", f"The $bit modifier field must be an Integer(32/64 bit); a '{type_name(value)}' is not supported here: {{{name}: {show(value)}}}")
+            raise MongoError(
+                "BadValue",
+                f"The $bit modifier field must be an Integer(32/64 bit); a '{type_name(value)}' is not supported here: "
+                f"{{{name}: {show(value)}}}",
+            )
     return list(operand.items())
 
 

@@ -2,10 +2,11 @@
 
 import re
 
-from ..errors import MongoError
-from ..ordering import MISSING
-from ..paths import is_index
-from ..values import show
+from stores.mongodb.errors import MongoError
+from stores.mongodb.ordering import MISSING
+from stores.mongodb.paths import is_index
+from stores.mongodb.query import Query
+from stores.mongodb.values import show
 
 IDENTIFIER = re.compile(r"[a-z][A-Za-z0-9]*")
 MOST_NULLS = 1_500_000
@@ -47,11 +48,12 @@ class ArrayFilters:
             name = self._identifier(spec)
             if name in self.queries:
                 raise MongoError("FailedToParse", f"Found multiple array filters with the same top-level field name {name}")
-            from ..query import Query
-
             self.queries[name] = Query(spec, fold=fold)
 
     def _identifier(self, spec):
+        for name, code in (("$expr", "QueryFeatureNotAllowed"), ("$where", "BadValue"), ("$text", "BadValue")):
+            if isinstance(spec, dict) and name in spec:
+                raise MongoError(code, f"{name} is not allowed in this context: arrayFilters")
         names = list(dict.fromkeys(_tops(spec)))
         if not names:
             raise MongoError("FailedToParse", "Cannot use an expression without a top-level field name in arrayFilters")

@@ -27,9 +27,7 @@ class Bounds:
             return self.access.shown()
         shown = {}
         for path, intervals in zip(self.tree.fields, self.fields, strict=True):
-            if self.direction < 0:
-                intervals = [Interval(b.high, b.low, b.with_high, b.with_low, b.text[::-1]) for b in reversed(intervals)]
-            shown[path] = [str(each) for each in intervals]
+            shown[path] = [str(each) for each in (intervals if self.direction > 0 else map(_turned, reversed(intervals)))]
         return shown
 
     def single(self):
@@ -126,6 +124,12 @@ class Bounds:
         return entry[:position] if position else ()
 
 
+def _turned(b):
+    return Interval(b.high, b.low, b.with_high, b.with_low, b.text[::-1])
+
+
 def is_everything_directed(intervals):
     """Return whether intervals, perhaps inverted, leave out nothing."""
-    return is_everything(intervals) or is_everything([Interval(invert(b.high), invert(b.low), b.with_high, b.with_low) for b in intervals])
+    return is_everything(intervals) or is_everything(
+        [Interval(invert(b.high), invert(b.low), b.with_high, b.with_low) for b in intervals]
+    )

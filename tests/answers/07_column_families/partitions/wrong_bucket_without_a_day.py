@@ -1,0 +1,23 @@
+# caught by: no partition belongs to two days
+def create_table(session):
+    """Create the table `events_by_day` unless it is there. Returns None."""
+    session.execute("""
+        CREATE TABLE IF NOT EXISTS events_by_day (
+            bucket int, timestamp timestamp, event_id uuid, user_id text, session_id text, event_type text,
+            product_id text, quantity int, amount_cents bigint, details map<text, text>,
+            PRIMARY KEY ((bucket), timestamp, event_id)
+        ) WITH CLUSTERING ORDER BY (timestamp DESC, event_id ASC)
+        """)
+
+
+def partition_of(event):
+    """The values of the partition key's columns for an Event, as a tuple."""
+    return (event.event_id.int % BUCKETS,)
+
+
+def partitions_of(day):
+    """All partitions in which there may be events of `day`, a datetime.date in UTC: a list of tuples as of `partition_of`."""
+    return [(bucket,) for bucket in range(BUCKETS)]
+
+
+BUCKETS = 16    # of a day: 10,000 events make 625 a partition
