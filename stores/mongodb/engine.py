@@ -38,7 +38,7 @@ class Engine:
         self.catalog = catalog.Catalog(self)
         self.views = Views(self)
         self.expiry = Expiry(self)
-        self.mongomock = mongomock.MongoClient(_store=self.data)  # the same data, for mongomock's own collections
+        self.mongomock = mongomock.MongoClient(_store=self.data)  # mongomock's own collections over the same data, to read and insert
 
     def reset(self):
         """Forget all data; open transactions are aborted."""

@@ -21,10 +21,6 @@ class Access:
     by_keys: list = field(default_factory=list)  # leaves to be checked on the keys
     direction: int = 1
 
-    @property
-    def uses_predicate(self):
-        return not all(map(is_everything, self.bounds))
-
     def rank(self):
         """Return what makes it promising, to choose without a trial: fields fixed, fields bounded, few fields."""
         fixed = 0
