@@ -47,12 +47,12 @@ def parity(root: Path, asked: Collection[str] = (), tell: Callable[[str], None] 
 
 def _compare_one(path: Path, name: str, addresses: dict[str, str], absent: set[str], report: Report, tell) -> None:
     """Run one notebook on both kinds of server and note in the report how its cells compare, or why it did not end."""
-    def run(what, addresses):
-        tell(f"{name}, {what}")
-        return execute(path, addresses)
+    def run(kind, times=""):
+        tell(f"{name}, {kind}{times}")
+        return execute(path, addresses if kind == "real" else {})
 
     try:
-        embedded, real = run("embedded", {}), run("real", addresses)
-        report.cells[name] = compare(embedded, real, lambda: run("embedded once more", {}), absent)
+        embedded, real = run("embedded"), run("real")
+        report.cells[name] = compare(embedded, real, lambda kind: run(kind, " once more"), absent)
     except (CellTimeoutError, DeadKernelError) as problem:
         report.broken[name] = str(problem).strip().splitlines()[0]

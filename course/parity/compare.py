@@ -38,20 +38,21 @@ class Compared:
     asked: bool = False
 
 
-def compare(embedded: NotebookNode, real: NotebookNode, repeat: Callable[[], NotebookNode],
+def compare(embedded: NotebookNode, real: NotebookNode, repeat: Callable[[str], NotebookNode],
             absent: Collection[str] = ()) -> list[Compared]:
     """Judge every code cell of a notebook that ran on the embedded server and on the real one.
 
-    repeat  runs it on the embedded server again; called at most once, if a cell must be told from one that never is the same
+    repeat  runs it once more on the "embedded" or the "real" server; called at most once for each, if a cell that differs must be
+            told from one that is not the same twice
     absent  stores of the notebook that had no real server
     """
-    again = cache(lambda: code_cells(repeat()))
+    again = cache(lambda kind: code_cells(repeat(kind)))
     pairs = zip(code_cells(embedded), code_cells(real), strict=True)
-    return [judge(number, left, right, lambda place=number - 1: again()[place], set(absent))
+    return [judge(number, left, right, lambda kind, place=number - 1: again(kind)[place], set(absent))
             for number, (left, right) in enumerate(pairs, start=1)]
 
 
-def judge(number: int, embedded: NotebookNode, real: NotebookNode, again: Callable[[], NotebookNode], absent: set[str]) -> Compared:
+def judge(number: int, embedded: NotebookNode, real: NotebookNode, again: Callable[[str], NotebookNode], absent: set[str]) -> Compared:
     """The verdict on one cell: what two runs of it show, held against its mark."""
     found = difference(embedded, real, again)
     mark, reason = next(iter(parity_of(embedded).items()), ("", ""))
@@ -76,17 +77,19 @@ def judge(number: int, embedded: NotebookNode, real: NotebookNode, again: Callab
     return Compared(number, name_of(embedded), verdict, reason, diff, bool(served(real, "real")))
 
 
-def difference(embedded: NotebookNode, real: NotebookNode, again: Callable[[], NotebookNode]) -> Verdict:
-    """SAME, DIFFERENT, or VARIES where the embedded server does not repeat itself either.
+def difference(embedded: NotebookNode, real: NotebookNode, again: Callable[[str], NotebookNode]) -> Verdict:
+    """SAME, DIFFERENT, or VARIES where the embedded server does not repeat itself, or where a second pair of runs is the same.
 
     What varies is compared once more without its numbers and pictures, so that chance does not hide another difference.
     """
     if exact(embedded) == exact(real):
         return Verdict.SAME
-    if "varies" not in parity_of(embedded) and exact(embedded) == exact(again()):
-        return Verdict.DIFFERENT
-    if coarse(embedded) != coarse(real) and coarse(embedded) == coarse(again()):
-        return Verdict.DIFFERENT
+    marks = parity_of(embedded)
+    for form in (coarse,) if "varies" in marks else (exact, coarse):
+        if form(embedded) == form(real) or form(embedded) != form(again("embedded")):
+            continue
+        if {"differs", "only_embedded"} & set(marks) or form(again("embedded")) != form(again("real")):
+            return Verdict.DIFFERENT
     return Verdict.VARIES
 
 
