@@ -652,9 +652,11 @@ with server.faults.drop_reply("insert"):
 # %%
 import random
 
-def pauses(attempts, base=0.1, cap=5.0, rng=random.Random(7)):
+dice = random.Random(7)
+
+def pauses(attempts, base=0.1, cap=5.0):
     """Seconds to wait before each new attempt: up to base, twice base, four times base …, at most cap."""
-    return [rng.uniform(0, min(cap, base * 2 ** n)) for n in range(attempts)]
+    return [dice.uniform(0, min(cap, base * 2 ** n)) for n in range(attempts)]
 
 plots.retries({
     "no pause": [0] * 6,
@@ -950,7 +952,7 @@ def attempt(what, function):
     except Exception as error:
         print(f"{what:24} {type(error).__name__}: {str(error)[:70]}")
 
-attempt("start_request", lambda: client.start_request())
+attempt("start_request", client.start_request)
 attempt("use_greenlets", lambda: MongoClient(server.host, server.port, use_greenlets=True))
 attempt("copy_database", lambda: client.copy_database("shopstream", "copy"))
 attempt("MongoReplicaSetClient", lambda: __import__("pymongo", fromlist=["x"]).MongoReplicaSetClient)

@@ -107,10 +107,10 @@ matches({"reviews": {"$elemMatch": {"stars": 5, "month": 6}}})
 # Who spent the most in June? An **aggregation** is a list of **stages**; documents come out of one and go into the next. `$match` filters, as `find` does.
 
 # %%
-list(db.events.aggregate([
+db.events.aggregate([
     {"$match": {"event_type": "purchase"}},
     {"$limit": 1},
-]))[0]["amount_cents"]
+]).next()["amount_cents"]
 
 # %% [markdown]
 # `$group` makes one document for each value of `_id`. A dollar sign before a name means the value of that field.
@@ -236,7 +236,7 @@ days[0], days[-1]
 def users_who(event_type):
     return [{"$match": {"event_type": event_type}}, {"$group": {"_id": "$user_id"}}, {"$count": "users"}]
 
-list(db.events.aggregate([{"$facet": {step: users_who(step) for step in ("view", "cart", "purchase")}}]))[0]
+db.events.aggregate([{"$facet": {step: users_who(step) for step in ("view", "cart", "purchase")}}]).next()
 
 # %% [markdown]
 # `$bucketAuto` finds its own borders. Four groups of buyers with as equal a size as may be:
@@ -591,7 +591,6 @@ requests.get(f"{couch.url}/products/p7", params={"conflicts": "true"}).json()
 # The relational databases have learned JSON. SQLite comes with Python:
 
 # %%
-import json
 import sqlite3
 
 sql = sqlite3.connect(":memory:")

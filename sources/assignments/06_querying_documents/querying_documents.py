@@ -636,7 +636,10 @@ with task("6.5"):
             orders.update(8, total=55)
 
     query = {"state": "open", "total": {"$gte": 50}}
-    ids = lambda documents: sorted(document["_id"] for document in documents)
+
+    def ids(documents):
+        return sorted(document["_id"] for document in documents)
+
     check("the orders that match", got=ids(scan_all(new_orders(), query, {"created"})), want=[5, 6, 7, 8])
     check("an order whose total changes meanwhile is not missed", got=ids(scan_all(new_orders(cheaper), query, {"created"})), want=[5, 6, 7, 8],
           cause="a scan over `total` passes over an order whose entry moves behind it")
@@ -780,7 +783,10 @@ with task("6.6"):
     def both_sides(doc_id, here, there):
         """One document, changed on two sides, then replicated."""
         requests.put(f"{couch.url}/products/{doc_id}", json={"name": "Copper Kettle"}).raise_for_status()
-        replicate = lambda a, b: requests.post(f"{couch.url}/_replicate", json={"source": f"{couch.url}/{a}", "target": f"{couch.url}/{b}"}).raise_for_status()
+
+        def replicate(a, b):
+            requests.post(f"{couch.url}/_replicate", json={"source": f"{couch.url}/{a}", "target": f"{couch.url}/{b}"}).raise_for_status()
+
         replicate("products", "laptop")
         for side, change in (("products", here), ("laptop", there)):
             document = requests.get(f"{couch.url}/{side}/{doc_id}").json()
