@@ -268,6 +268,7 @@ def pytest_generate_tests(metafunc):
         metafunc.parametrize("real_store", sorted({"redis", *named}))
 
 
+@pytest.mark.timeout(1200)   # notebooks of a store run up to four times, each in a kernel of its own
 def test_no_cell_differs_without_a_reason(root, request, real_store, monkeypatch):
     if not os.environ.get(stores.variable(real_store)):
         program = request.getfixturevalue("launch")(stores.local.OF_STORE[real_store])
