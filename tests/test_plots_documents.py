@@ -20,14 +20,14 @@ def dots(figure) -> list[tuple[float, int, str]]:
 
 def test_growth_says_when_the_fastest_reaches_the_limit():
     figure = plots.document_growth({"array": [n * DOCUMENT_LIMIT // 1000 for n in range(1, 101)], "bucket": [10_000] * 100})
-    assert "array: at this rate the limit of 16 MB is reached after 1,000 events" in texts(figure)
+    assert "array: at this rate the limit of 16 MiB is reached after 1,000 events" in texts(figure)
 
 
-def test_growth_draws_each_way_in_megabytes():
+def test_growth_draws_each_way_in_mebibytes():
     figure = plots.document_growth({"array": [1024 * 1024, 2 * 1024 * 1024], "bucket": [1024 * 1024] * 2})
     array, bucket = figure.axes[0].lines
     assert list(array.get_ydata()) == [1, 2] and list(bucket.get_ydata()) == [1, 1]
-    assert "array: 2.0 MB" in texts(figure) and "bucket: 1.0 MB" in texts(figure)
+    assert "array: 2.0 MiB" in texts(figure) and "bucket: 1.0 MiB" in texts(figure)
 
 
 def test_retries_end_with_the_first_attempt_that_is_served():

@@ -5,8 +5,8 @@ from itertools import accumulate
 
 from .style import COLOURS, GREEN, GREY, INK, PALE, RED, Picture, count_on, new_picture, styled, whole
 
-MEGABYTE = 1024 * 1024  # bytes, as MongoDB counts
-DOCUMENT_LIMIT = 16 * MEGABYTE  # MongoDB's manual, "Limits and Thresholds"
+MEBIBYTE = 1024 * 1024  # bytes
+DOCUMENT_LIMIT = 16 * MEBIBYTE  # MongoDB's manual, "Limits and Thresholds"
 
 
 @styled
@@ -17,11 +17,11 @@ def document_growth(sizes: Mapping[str, Sequence[int]]) -> Picture:
     """
     figure = new_picture(8, 3.4)
     axes = figure.subplots()
-    for colour, (name, values) in zip(COLOURS, sizes.items(), strict=False):
-        axes.plot(range(1, len(values) + 1), [size / MEGABYTE for size in values], color=colour)
+    for width, colour, (name, values) in zip((4, 2, 1.5, 1), COLOURS, sizes.items(), strict=False):  # lines that coincide stay visible
+        axes.plot(range(1, len(values) + 1), [size / MEBIBYTE for size in values], color=colour, linewidth=width)
         axes.annotate(
-            f"{name}: {values[-1] / MEGABYTE:.1f} MB",
-            (len(values), values[-1] / MEGABYTE),
+            f"{name}: {values[-1] / MEBIBYTE:.1f} MiB",
+            (len(values), values[-1] / MEBIBYTE),
             xytext=(-4, 6),
             textcoords="offset points",
             ha="right",
@@ -29,11 +29,11 @@ def document_growth(sizes: Mapping[str, Sequence[int]]) -> Picture:
         )
     name, steepest = max(sizes.items(), key=lambda item: item[1][-1])
     events = DOCUMENT_LIMIT / (steepest[-1] / len(steepest))
-    axes.set_title(f"{name}: at this rate the limit of 16 MB is reached after {whole(events)} events")
+    axes.set_title(f"{name}: at this rate the limit of 16 MiB is reached after {whole(events)} events")
     axes.set_xlabel("events stored")
-    axes.set_ylabel("largest document (MB)")
+    axes.set_ylabel("largest document (MiB)")
     axes.set_xlim(0, max(len(values) for values in sizes.values()) * 1.02)
-    axes.set_ylim(0, steepest[-1] / MEGABYTE * 1.15)
+    axes.set_ylim(0, steepest[-1] / MEBIBYTE * 1.15)
     count_on(axes.xaxis)
     return figure
 
@@ -48,7 +48,7 @@ def retries(pauses: Mapping[str, Sequence[float]], outage: float) -> Picture:
     figure = new_picture(8, 0.9 + 0.6 * len(attempts))
     axes = figure.subplots()
     axes.axvspan(0, outage, color=PALE, linewidth=0)
-    axes.text(outage, -0.62, "the server is back ", ha="right", va="center", color=INK)
+    axes.text(outage / 2, -0.62, "the server is away", ha="center", va="center", color=INK)
     last = outage
     for row, moments in enumerate(attempts.values()):
         served = next((moment for moment in moments if moment >= outage), None)
