@@ -1,4 +1,4 @@
-# caught by: an event of a full bucket that comes again is False
+# caught by: a second prepare keeps every event
 def prepare(buckets):
     """Make the indexes that store and latest need. May be called again."""
     buckets.drop()

@@ -14,8 +14,8 @@ def make_log(db):
     }}
     try:
         db.create_collection("log", validator=rules)
-    except CollectionInvalid:        # it is there already
-        pass
+    except CollectionInvalid:        # it is there already, perhaps without rules
+        db.command("collMod", "log", validator=rules)
     db.log.create_index("expires", expireAfterSeconds=0)
     db.log.create_index([("level", ASCENDING), ("at", DESCENDING)])
 

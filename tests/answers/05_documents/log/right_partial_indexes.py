@@ -19,14 +19,14 @@ def make_log(db):
 
 def write(db, level, message, at):
     """Store a line and return its _id. ValueError for an unknown level or a naive `at`."""
-    if level not in LIFETIME or at.tzinfo is None:
+    if level not in LIFETIME or at.utcoffset() is None:
         raise ValueError((level, at))
     return db.log.insert_one({"level": level, "message": message, "at": at, "goes": at}).inserted_id
 
 
 def read(db, level, n):
     """The n newest lines of a level, newest first: a list of documents."""
-    return list(db.log.find({"level": level}, sort=[("at", -1)], limit=n))
+    return list(db.log.find({"level": level}, sort=[("at", -1)], limit=n)) if n else []
 
 
 def pin(db, _id):
