@@ -69,7 +69,7 @@ db.products.find_one({"_id": "p7"})
 
 # %% [markdown]
 # A key-value store would hand back the whole value, and only by its key. A document store looks inside. The path `size.litres` goes into the nested
-# document, and a list answers if any of its members fits. (Two conditions may be met by two different members. Chapter 06 shows that trap, and `$elemMatch`.)
+# document, and a list answers if any of its members fits. (Two conditions may be met by two members: chapter 06 has that trap, and `$elemMatch`.)
 
 # %%
 print(db.products.find_one({"size.litres": {"$gt": 1}})["name"])
@@ -124,8 +124,8 @@ data = bson.encode({"name": "Copper Kettle"})
 data
 
 # %% [markdown]
-# The length of all, the type of the field (2 for text), its name, the length of the text, the text, and two zeros: the first ends the text and is counted
-# in its length (14 for 13 letters), the second ends the document. Every document carries the names of its fields, so long names cost space in each one.
+# The length of all, the type of the field (2 for text), its name, the length of the text, the text, a zero to end it (counted: 14 for 13 letters), and one
+# to end the document. Every document carries the names of its fields, so long names cost space in each one.
 
 # %%
 len(bson.encode({"p": 1249})), len(bson.encode({"price_in_euro_cents": 1249}))
@@ -140,8 +140,8 @@ db.moments.insert_one({"_id": 1, "at": moment})
 db.moments.find_one()["at"]
 
 # %% [markdown]
-# The first habit: BSON counts milliseconds, so 123456 microseconds became 123000. The second: the time zone is gone. What
-# you see is the time in UTC, but nothing says so. Python calls such a datetime **naive**. It never equals an aware one, and cannot be earlier or later.
+# The first habit: BSON counts milliseconds, so 123456 microseconds became 123000. The second: the time zone is gone. Python
+# calls such a datetime **naive**. It never equals an aware one, and cannot be earlier or later.
 
 # %%
 db.moments.find_one()["at"] == moment.replace(microsecond=123000)
@@ -158,8 +158,7 @@ db = client.shopstream
 db.moments.find_one()["at"]
 
 # %% [markdown]
-# What you wrote is still not what you read. In a query that does no harm, since the driver cuts the microseconds off there too. A program that compares
-# in Python must do it itself.
+# What you wrote is still not what you read. In a query the driver cuts the microseconds off, too. In Python you do it yourself.
 
 # %%
 cut = moment.replace(microsecond=moment.microsecond // 1000 * 1000)
@@ -167,7 +166,7 @@ stored = db.moments.find_one({"at": moment})["at"]
 stored == moment, stored == cut
 
 # %% [markdown]
-# Found, and yet not equal. And a datetime without a zone? In Tokyo it is noon, which is three in the morning in UTC.
+# Found, and not equal. And a datetime without a zone? Noon in Tokyo is three in the morning in UTC.
 
 # %%
 noon_in_tokyo = datetime(2026, 6, 19, 12)
@@ -176,7 +175,7 @@ db.moments.find_one(result.inserted_id)["at"]
 
 # %% [markdown]
 # The driver took it for UTC: nine hours wrong. So say `datetime.now(UTC)`. Neither `datetime.now()` nor
-# `datetime.utcnow()` has a zone, and Python deprecates the second because its result looks like any local time.
+# `datetime.utcnow()` has a zone, and Python deprecates the second.
 
 # %% tags=["raises-exception"]
 import warnings
@@ -186,7 +185,7 @@ with warnings.catch_warnings():
     datetime.utcnow()
 
 # %% [markdown]
-# Some of Python's types have no place in BSON. The driver refuses them before anything is sent. `server.record()` notes what clients send, so we can count.
+# Some of Python's types have no place in BSON. The driver refuses them before anything is sent. `server.record()` notes what clients send.
 
 # %%
 from decimal import Decimal
@@ -237,7 +236,7 @@ with server.record() as log:
 len(users), log.count("find"), log.count("getMore")
 
 # %% [markdown]
-# All the users who did something this month. A first batch of 101 documents, so that somebody who wants one page does not wait for all, and then batches of up to 16 MB.
+# That many users did something this month. The first batch has 101 documents, so that nobody waits for all to see one page; the others have up to 16 MB.
 
 # %% [markdown]
 # ## Schema: yours or nobody's
@@ -282,7 +281,7 @@ except WriteError as error:
     print(error.details["errInfo"]["details"]["schemaRulesNotSatisfied"][0]["propertiesNotSatisfied"])
 
 # %% [markdown]
-# The error says which rule was broken: `price_cents`, `bsonType`, and the type that it found. Fields that the rule does not name stay free, and that is the
+# The error says which rule was broken, and by what. Fields that the rule does not name stay free, and that is the
 # flexibility which people mean.
 
 # %% [markdown]
@@ -304,7 +303,7 @@ with server.record() as log:
 len(page["reviews"]), log.round_trips, log.documents_examined
 
 # %% [markdown]
-# One round trip, one document. Another question: what did u17 review? Where do you look when the reviews are inside the products?
+# One round trip, one document. Another question: what did u17 review? Where does the server look?
 
 # %% differs="a real server does not tell what it examined"
 def reviewed_by(user_id):
@@ -323,7 +322,7 @@ db.products.create_index("reviews.user_id")
 reviewed_by("u17")
 
 # %% [markdown]
-# One document now. But it is still the whole product, with everybody else's reviews. Now by **reference**: each review is a document and holds the id of its product.
+# One document, but a whole product, with everybody's reviews. Now by **reference**: each review is a document and holds the id of its product.
 
 # %% differs="a real server does not tell what it examined"
 db.reviews.drop()
@@ -377,7 +376,7 @@ db.users.update_one({"_id": "u142"}, {"$set": {"events": month * 11 + month[:-1]
 len(bson.encode(db.users.find_one({"_id": "u142"})))
 
 # %% [markdown]
-# A year of 2,040 events, without the last one, fits into the 16,777,216 bytes. And the last one?
+# A year without its last event fits into the 16,777,216 bytes. And the last one?
 
 # %%
 try:
@@ -387,14 +386,14 @@ except WriteError as error:
 
 # %% [markdown]
 # Nothing was wrong for a year, then the event is refused, and so is each one as large. An array without
-# a limit is the mistake of document modelling, and the tests of the first month do not show it. With a limit it is a good one: `$slice` keeps what the page shows.
+# a limit is the mistake of document modelling, and the tests of the first month do not show it. Give it a limit:
 
 # %%
 for event in shop.events_of("u17"):
-    latest_products = {"$each": [event.product_id], "$slice": -3}
-    db.users.update_one({"_id": "u17"}, {"$push": {"latest_products": latest_products}, "$unset": {"events": ""}})
+    last_three = {"$each": [event.product_id], "$slice": -3}
+    db.users.update_one({"_id": "u17"}, {"$push": {"latest": last_three}})
 
-db.users.find_one({"_id": "u17"})
+db.users.find_one({"_id": "u17"}, {"latest": True})
 
 # %% [markdown]
 # ## Buckets
@@ -425,8 +424,7 @@ for event in shop.events_of("u142"):
 # One command does it all. The filter finds a bucket that is not full. If there is none, `upsert=True` inserts a new
 # document, with the equalities of the filter (`user_id`) and whatever the update says.
 #
-# On a real server there is a gap: two upserts that arrive together may both find nothing, and both insert. The user has two open buckets then. A unique index closes
-# the gap. This one holds open buckets only; we play the second upsert.
+# On a real server two upserts that arrive together may both find nothing, and both insert. A unique index forbids that. This one holds open buckets only; we play the second upsert.
 
 # %%
 db.buckets.create_index("user_id", unique=True, partialFilterExpression={"count": {"$lt": 50}})
@@ -436,7 +434,7 @@ except DuplicateKeyError as error:
     print(error.details["errmsg"])
 
 # %% [markdown]
-# The second one is refused, tries again, and finds the first one's bucket. (An event that is sent twice is still in the bucket twice. In the exercise you mend that.)
+# It is refused, tries again, and finds the bucket. (An event that is sent twice is still stored twice. In the exercises you mend that.)
 #
 # How large did the largest document get on the way?
 
@@ -538,9 +536,7 @@ print(tags_after({"$pull": {"tags": "sale"}}))
 print(tags_after({"$rename": {"tags": "labels"}}))
 
 # %% [markdown]
-# `$addToSet` adds what is not there yet, `$pull` takes out all that are equal, and after `$rename` there are no tags.
-#
-# A member of a list is changed in its place. `$` stands for the one that the filter found, `$[line]` for each one that an **array filter** lets through.
+# To change a member of a list in its place, write `$` for the one that the filter found, or `$[line]` for each that an **array filter** lets through.
 
 # %%
 db.carts.drop()
@@ -551,7 +547,7 @@ db.carts.update_one({"_id": "u17"}, {"$set": {"lines.$[line].bulky": True}}, arr
 db.carts.find_one()["lines"]
 
 # %% [markdown]
-# `update_many` and `delete_many` take all that the filter finds. Their results count: what **matched**, and what was **modified**. What will the second call modify?
+# `update_many` and `delete_many` take all that the filter finds, and count what **matched** and what was **modified**. What will the second call modify?
 
 # %%
 db.products.update_many({}, {"$unset": {"on_sale": ""}})
@@ -638,9 +634,8 @@ insert_event(first), insert_event(first)
 sorted(first), first["created_at"].tzinfo
 
 # %% [markdown]
-# The first mistake: the function wrote into its caller's dictionary. Whoever sends `first` on to the next system sends two fields that are nobody's business.
-# (`insert_one` itself does that with a missing `_id`.) The second: `created_at` has no time zone. It is the wall clock of whichever server ran, and the driver takes it for UTC, as it
-# took the noon in Tokyo.
+# The first mistake: the function wrote into its caller's dictionary, and whoever sends `first` on sends two fields too many. (`insert_one` itself does that with a missing `_id`.)
+# The second: `created_at` has no zone. It is a wall clock's time, and the driver takes it for UTC.
 #
 # The third mistake is worse. Users do two things in one millisecond; the month has twelve such pairs. This is one of them.
 
@@ -668,31 +663,19 @@ db.log.drop()
 class Broken:
     """Something that BSON cannot hold."""
 
-with server.record() as log:
-    try:
-        insert_event({"user_id": "u17", "timestamp": datetime.now(UTC), "details": Broken()})
-    except Exception as error:
-        print(type(error).__name__)
-
-log.count("insert")
-
-# %% [markdown]
-# The driver refused it, and the server never heard of it. That document will not become right by trying. What about one that a validator refuses?
-
-# %%
-db.drop_collection("log")
+db.log.drop()
 db.create_collection("log", validator={"quantity": {"$gte": 1}})
-
-with server.record() as log:
+for wrong in [{"details": Broken()}, {"quantity": 0}]:
     try:
-        insert_event({"user_id": "u17", "timestamp": datetime.now(UTC), "quantity": 0})
+        with server.record() as log:
+            insert_event({"user_id": "u17", "timestamp": datetime.now(UTC), **wrong})
     except Exception as error:
-        print(type(error).__name__)
-
-log.count("insert")
+        print(type(error).__name__, log.count("insert"))
 
 # %% [markdown]
-# Refused three times, for the same reason. What is worth trying again is called **transient**: the connection broke, the server is shutting down, or the servers of a **replica set**, which keep copies of the same data,
+# The driver refused the first document, and the server never heard of it. The second one broke the rule of the validator, three times over. Neither will become right by trying.
+#
+# What is worth trying again is called **transient**: the connection broke, the server is shutting down, or the members of a **replica set** (servers with copies of the same data)
 # are electing a new **primary**, the one that takes the writes. PyMongo's name for most of these is `AutoReconnect`.
 
 # %% [markdown]
@@ -765,12 +748,12 @@ with server.faults.drop_reply("insert"):
 # ## How long to wait
 #
 # The sixth mistake: no pause. A server that is busy electing a primary gets three attempts within a millisecond, from every client. **Backoff** waits longer each time, and **jitter**, a random part of the pause,
-# keeps the clients apart. All of these begin together:
+# keeps the clients apart. These begin together:
 
 # %%
 import random
 
-dice = random.Random(7)
+dice = random.Random(5)
 
 def pauses(attempts, base=0.1, cap=5.0):
     """Seconds to wait before each new attempt: up to base, twice base, four times base …, at most cap."""
@@ -783,7 +766,7 @@ plots.retries({
 }, outage=2.0)
 
 # %% [markdown]
-# The server is away for two seconds. The client without pauses has given up long before. Those that double come back in the same instant, each time; with jitter they do not.
+# The server is away for two seconds. The client without pauses has given up long before. Those that double come back together each time, those with jitter one by one.
 #
 # The seventh mistake is the last line of `insert_event`. What does it say when it may not try at all?
 
@@ -792,7 +775,7 @@ db.log.drop()
 insert_event(plain(our_event), retries=0), db.log.count_documents({})
 
 # %% [markdown]
-# `False`, "it is there already", and nothing was sent. Here is the function again, with the question of the lost reply in one of its own.
+# `False`, as if it were there. Here is the function again, with "is it mine?" in one of its own.
 
 # %%
 from pymongo.errors import AutoReconnect
@@ -819,17 +802,12 @@ def insert_event(collection, event, attempts=4, sleep=time.sleep):
                 raise
             sleep(pause)
 
-# %% [markdown]
-# A lost reply, the pair of one millisecond, and an event without any attempt:
-
-# %% tags=["raises-exception"]
+# %%
 db = careful.shopstream
 db.log.drop()
 with server.faults.drop_reply("insert"):
     print(insert_event(db.log, our_event, sleep=lambda seconds: None))
 print([insert_event(db.log, event) for event in same_moment], db.log.count_documents({}))
-
-insert_event(db.log, our_event, attempts=0)
 
 # %% [markdown]
 # Compare what is stored with what you sent only if both went through BSON alike: a document with microseconds in it would never equal its stored self. Shopstream's events have whole milliseconds.
@@ -872,7 +850,7 @@ except BulkWriteError as error:
 # %% [markdown]
 # 12,000 stored, 600 refused, and all of them for the reason 11000. Look at the codes before you ignore such an error: one that is not 11000 is a lost event.
 #
-# `bulk_write` mixes inserts, updates and deletes. Here is a warehouse and its first day, with the guard of `buy`.
+# `bulk_write` mixes inserts, updates and deletes. Here is a warehouse and its first day, in one round trip for each kind.
 
 # %%
 from pymongo import InsertOne, UpdateOne
@@ -886,9 +864,6 @@ with server.record() as log:
     result = db.warehouse.bulk_write(filled + sold)
 
 result.inserted_count, len(sold), result.modified_count, log.round_trips
-
-# %% [markdown]
-# One round trip for the inserts, one for the updates.
 
 # %% [markdown]
 # ## Logs that clean up
@@ -1013,24 +988,8 @@ except OperationFailure as error:
     print(error.code, error.details["codeName"], error.details["errorLabels"])
 
 # %% [markdown]
-# A **write conflict**. The label says that it is transient, and `with_transaction` runs your function again when it meets one. So that function must bear being run twice.
-
-# %%
-runs = []
-
-def restock(session):
-    db.products.find_one({"_id": "p7"}, session=session)
-    if not runs:                 # somebody is quicker, in the first run
-        db.products.update_one({"_id": "p7"}, {"$inc": {"stock": 1}})
-    runs.append("restock")
-    db.products.update_one({"_id": "p7"}, {"$inc": {"stock": 1}}, session=session)
-
-with client.start_session() as session:
-    session.with_transaction(restock)
-
-runs
-
-# %% [markdown]
+# A **write conflict**. Its label says that it is transient, and makes `with_transaction` run your function again. So that function must bear being run twice.
+#
 # Before you reach for a transaction, ask whether both facts could live in one document. An order with its items is one write.
 
 # %% [markdown]
@@ -1114,7 +1073,7 @@ if has_mongoengine:
     print("two more by an operator:  ", Product.objects.first().price_cents)
 
 # %% [markdown]
-# Two discounts of 100, and one of them is gone: the lost update again, behind a friendlier face. The operator loses none. (With `IntField(min_value=0)` MongoEngine refuses `dec__`: it sends
+# One discount is gone: the lost update again, behind a friendlier face. The operator loses none. (With `IntField(min_value=0)` MongoEngine refuses `dec__`: it sends
 # `$inc` of -100, and holds the -100 to the minimum.)
 
 # %% [markdown]
@@ -1147,15 +1106,15 @@ attempt("MongoReplicaSetClient", lambda: __import__("pymongo", fromlist=["x"]).M
 # The first error speaks of a database: `client.anything` is the database of that name, so a method that is gone turns into a database that is not callable. The same
 # trap waits in every typing mistake.
 #
-# * `start_request` reserved a connection for a thread, to read one's own writes. Sessions do that now.
-# * `use_greenlets` tied the driver to gevent. Gevent patches the standard library, and needs no help.
-# * `copy_database` looked like one command and was a dozen. `mongodump` and `mongorestore` copy.
-# * `MongoReplicaSetClient` was a second client for replica sets. `MongoClient` finds out what it talks to.
+# * `start_request` reserved a connection for a thread. Sessions read one's own writes now.
+# * `use_greenlets` tied the driver to gevent, which needs no help.
+# * `copy_database` was a dozen commands. `mongodump` and `mongorestore` copy.
+# * `MongoReplicaSetClient` was for replica sets. `MongoClient` finds out what it talks to.
 
 # %% [markdown]
 # ## Sidebar: Compose and Atlas
 #
-# You need not run the server yourself. **Compose**, which began as MongoHQ, was one of the first to rent out MongoDB; IBM bought it in 2015 and has since closed it. MongoDB's own
+# Others can run the server for you. **Compose**, which began as MongoHQ, was one of the first to rent out MongoDB; IBM bought it in 2015 and has since closed it. MongoDB's own
 # service is **Atlas**, and it published a guide for moving over from Compose. Atlas gives you an address that begins with `mongodb+srv://`: set `MONGODB_URI` to it before you start Jupyter, and run this chapter there.
 
 # %% [markdown]
@@ -1176,7 +1135,6 @@ attempt("MongoReplicaSetClient", lambda: __import__("pymongo", fromlist=["x"]).M
 #
 # * A document is what you read and write together. What is unlimited, or asked for alone, gets a document of its own.
 # * BSON cuts moments to milliseconds, and the driver hands them back without a zone unless you ask.
-# * Two upserts may both insert, unless a unique index forbids it.
 # * Operators change the document as it is now; read-change-write loses updates, unless a version guards it.
 # * A deterministic `_id` makes an insert idempotent. It must hold everything that makes two events different.
 # * A lost reply looks like a failure. Retry what is transient, with pauses, and find out whether your own write is already there.
@@ -1208,7 +1166,7 @@ attempt("MongoReplicaSetClient", lambda: __import__("pymongo", fromlist=["x"]).M
 #
 # **lost update**: a change that was overwritten by somebody who had not seen it.
 #
-# **multikey index**: an index over a list, with an entry for each member.
+# **multikey index**: one over a list, with an entry for each member.
 #
 # **naive**, **aware**: a datetime without, with a time zone.
 #
@@ -1220,7 +1178,7 @@ attempt("MongoReplicaSetClient", lambda: __import__("pymongo", fromlist=["x"]).M
 #
 # **ordered**, **unordered**: a bulk write that stops, or does not stop, at the first error.
 #
-# **replica set**, **primary**: servers with copies of the same data; the one of them that takes the writes.
+# **replica set**, **primary**: servers with the same data; the one that takes the writes.
 #
 # **retryable write**: a write with a number, which the server does once however often it arrives.
 #
