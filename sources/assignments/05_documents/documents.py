@@ -301,7 +301,7 @@ with task("5.2"):
     prepare(buckets)
     with server.record() as log:
         stored = [store(buckets, event, limit=20) for event in events]
-    check("every event is stored", got=[type(stored[0]), sum(stored)], want=[bool, 45])
+    check("every event is stored", got=[stored[0], sum(stored)], want=[True, 45])
     sent = {name: log.count(name) for name in ("insert", "update", "delete", "findAndModify", "bulkWrite", "find", "aggregate", "count", "distinct")}
     check("store sends one command", got=sum(sent.values()), want=45, cause="an update with upsert=True finds the bucket or makes it")
     check("no bucket holds more than 20", got=sorted(len(bucket["events"]) for bucket in buckets.find()), want=[5, 20, 20])
@@ -590,10 +590,10 @@ with task("5.3"):
         failed = succeeded
 
     old = {"user_id": "u1", "stars": 3, "text": "", "at": datetime(2026, 6, 1, tzinfo=UTC)}
-    for n in range(1, 12):
+    for n in range(1, 9):
         server.reset()
         other = MongoClient(server.host, server.port, tz_aware=True).shop
-        other.products.insert_many([{"_id": "p7", "stock": 1000, "reviews": [old]}, {"_id": "p8"}])
+        other.products.insert_many([{"_id": "p8"}, {"_id": "p7", "stock": 1000, "reviews": [old]}])
         customer = Customer(n)
         db = MongoClient(server.host, server.port, tz_aware=True, event_listeners=[customer]).shop
         split_reviews(db)
@@ -601,7 +601,7 @@ with task("5.3"):
             product = other.products.find_one({"_id": product_id})
             there = sorted(review["user_id"] for review in other.reviews.find({"product_id": product_id}))
             wanted = sorted(before + customer.accepted[product_id])
-            check(f"no review that is pushed into {product_id} from command {n} on is lost", got=[there, product["review_count"], "reviews" in product],
+            check(f"no review that is pushed into {product_id} from command {n} on is lost", got=[there, product.get("review_count"), "reviews" in product],
                   want=[wanted, len(wanted), False], cause="remove the field only if it is still what you copied, or still missing; else read again, as often as it takes")
         check("what is sold meanwhile stays sold", got=other.products.find_one({"_id": "p7"})["stock"], want=1000 - customer.seen,
               cause="change the fields that are yours; a product that is written back whole undoes what others changed")
@@ -610,8 +610,8 @@ with task("5.3"):
     count = other.reviews.count_documents({"product_id": "p7"})
     split_reviews(other)
     product = other.products.find_one({"_id": "p7"})
-    check("a review that makes the field again is moved by the next run, and counted", got=[product["review_count"], product["latest_reviews"][0]["user_id"], "reviews" in product],
-          want=[count + 1, "u2", False], cause="count what is in db.reviews, not what you moved")
+    check("a review that makes the field again is moved by the next run, and counted", got=[product.get("review_count"), [review["user_id"] for review in product.get("latest_reviews", [])][:1], "reviews" in product],
+          want=[count + 1, ["u2"], False], cause="count what is in db.reviews, not what you moved")
 
 # %% hidden="split_reviews" points=1 topic="how many commands it sends"
 from datetime import UTC, datetime

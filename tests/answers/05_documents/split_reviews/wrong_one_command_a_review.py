@@ -1,4 +1,4 @@
-# caught by: with at most 8 commands for each product
+# caught by: with at most 8 commands each
 def split_reviews(db):
     """Move the embedded reviews of db.products to db.reviews, as the task describes. May be interrupted and run again."""
     to_move = {"$or": [{"reviews": {"$exists": True}}, {"review_count": {"$exists": False}}]}

@@ -1,4 +1,4 @@
-# caught by: a review that is pushed before command
+# caught by: from command
 def split_reviews(db):
     """Move the embedded reviews of db.products to db.reviews, as the task describes. May be interrupted and run again."""
     to_move = {"$or": [{"reviews": {"$exists": True}}, {"review_count": {"$exists": False}}]}
