@@ -386,7 +386,7 @@ except WriteError as error:
 
 # %% [markdown]
 # Nothing was wrong for a year, then the event is refused, and so is each one as large. An array without
-# a limit is the mistake of document modelling, and the tests of the first month do not show it. Give it a limit:
+# a limit is the mistake of document modelling, and the tests of the first month do not show it. `$slice` gives it a limit:
 
 # %%
 for event in shop.events_of("u17"):
@@ -434,7 +434,7 @@ except DuplicateKeyError as error:
     print(error.details["errmsg"])
 
 # %% [markdown]
-# It is refused, tries again, and finds the bucket. (An event that is sent twice is still stored twice. In the exercises you mend that.)
+# It is refused, and when it is sent again there is a bucket to find. (An event that is sent twice is still stored twice. In the exercises you mend that.)
 #
 # How large did the largest document get on the way?
 
