@@ -12,13 +12,17 @@ class EngineContext(stages.Context):
         self.host = engine.host
         self.base = collection
         self.operation = operation
+        self.time_limit = operation.time_limit
         super().__init__(
             collection.database, collection.name, operation.now or engine.now(), operation.let, collection.fold(operation)
         )
 
     def _other(self):
         mine = self.operation
-        return Operation(transaction=mine.transaction, let=mine.let, collation=mine.collation, now=self.now, stats=mine.stats)
+        return Operation(
+            transaction=mine.transaction, let=mine.let, collation=mine.collation, now=self.now,
+            time_limit=mine.time_limit, stats=mine.stats,
+        )  # fmt: skip
 
     def read(self, database, collection, filter=None):
         """Return the documents of a collection or a view, those that match `filter` if there is one."""

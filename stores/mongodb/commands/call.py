@@ -85,13 +85,14 @@ class Call:
 
     async def write(self, step):
         """Return step(), waiting where an open transaction has written the same document."""
-        seconds = min(BLOCKED, self.operation.max_time or BLOCKED)
+        limit = self.operation.time_limit
+        seconds = min(BLOCKED, limit.seconds if limit else BLOCKED)
         for _ in range(round(seconds / TRY_AGAIN)):
             try:
                 return step()
             except Blocked:
                 await asyncio.sleep(TRY_AGAIN)
-        if self.operation.max_time:
+        if limit:
             raise MongoError("MaxTimeMSExpired", "operation exceeded time limit")
         return step()
 

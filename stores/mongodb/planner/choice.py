@@ -115,6 +115,8 @@ def choose(store, request):
     if not store.is_created:
         return Chosen(store, request, Plan(build(store, request, nodes.NoRows())))
     plans = candidates(store, request)
+    if request.time_limit is not None:
+        _limit(plans, request.time_limit)
     if len(plans) == 1:
         return Chosen(store, request, plans[0])
     best = trial(store, plans)
@@ -122,6 +124,12 @@ def choose(store, request):
         for plan in plans:
             plan.tried = {"score": plan.score(), **numbers(plan.root), "executionStages": plan.root.executed()}
     return Chosen(store, request, best, [plan for plan in plans if plan is not best])
+
+
+def _limit(plans, time_limit):
+    for node in (node for plan in plans for node in plan.root.find(nodes.Node)):
+        if not node.inputs:
+            node.time_limit = time_limit
 
 
 def numbers(root):

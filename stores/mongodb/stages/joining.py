@@ -6,7 +6,7 @@ from stores.mongodb.expressions.base import field_path, variable_name
 from stores.mongodb.ordering import MISSING, sort_key, type_name
 from stores.mongodb.query import Query
 from stores.mongodb.regex import is_regex
-from stores.mongodb.stages.base import carry, read, stage
+from stores.mongodb.stages.base import carry, read, stage, through
 from stores.mongodb.values import integral, is_number, show, to_double
 
 LOOKUP = ("from", "localField", "foreignField", "let", "pipeline", "as")
@@ -35,10 +35,7 @@ def lookup(operand, context):
         values = {name: value for name, node in variables.items() if (value := node(env)) is not MISSING}
         values.update({name: None for name in variables if name not in values})
         inner = context.inner(target[1], target[0], values)
-        stream = iter(found)
-        for function in read(pipeline, inner, "$lookup"):
-            stream = function(stream)
-        return list(stream)
+        return list(through(found, pipeline, inner, "$lookup"))
 
     def run(documents):
         same = None  # what a pipeline gives that knows nothing of the document
@@ -206,10 +203,8 @@ def union_with(operand, context):
 
     def run(documents):
         yield from documents
-        stream = iter(context.read(*target)) if "coll" in operand else iter(())
-        for function in read(pipeline, context.inner(target[1], target[0]), "$unionWith"):
-            stream = function(stream)
-        yield from stream
+        stream = context.read(*target) if "coll" in operand else ()
+        yield from through(stream, pipeline, context.inner(target[1], target[0]), "$unionWith")
 
     return run
 
