@@ -116,6 +116,11 @@ class Engine:
         with self.lock:
             return self.catalog.modify(database, name, options)
 
+    def convert_to_capped(self, database, name, size):
+        """Make a collection capped, of `size` bytes. Raises 26, 166."""
+        with self.lock:
+            self.catalog.convert_to_capped(database, name, size)
+
     # --- transactions
 
     def begin(self):

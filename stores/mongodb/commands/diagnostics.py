@@ -13,6 +13,7 @@ from stores.mongodb.commands.collections import each_stats
 from stores.mongodb.commands.handshake import SET_NAME, VERSION
 from stores.mongodb.commands.refused import refuse, refuse_search
 from stores.mongodb.commands.registry import COMMANDS, command
+from stores.mongodb.commands.writes import required
 from stores.mongodb.errors import MongoError
 
 
@@ -202,6 +203,13 @@ def current_op(call):
     """Return the connections: of their commands one at a time is executed, now this one."""
     mine = call.connection.number
     return {"inprog": [{**each, "active": each["connectionId"] == mine} for each in call.node.current_op()]}
+
+
+@command("killOp", fields={"op": "any"}, admin=True)
+def kill_op(call):
+    """Take note of the wish: as in MongoDB an operation that is over is no error, and none runs beside this command."""
+    required(call, "op")
+    return {"info": "attempting to kill op"}
 
 
 @command("dbHash", "dbhash", fields={"collections": "array"})
