@@ -123,10 +123,10 @@ class Engine:
 
     # --- transactions
 
-    def begin(self):
-        """Return a new Transaction on the data as it is now."""
+    def begin(self, session=None):
+        """Return a new Transaction on the data as it is now; `session` is (lsid, txnNumber), or None for a mere snapshot."""
         with self.lock:
-            return self.transactions.begin()
+            return self.transactions.begin(session)
 
     def commit(self, transaction):
         """Make a transaction's writes visible. Raises NoSuchTransaction (251) if it is over."""
