@@ -2,6 +2,7 @@
 
 import datetime
 
+import mongomock
 import pytest
 from bson import ObjectId, Timestamp
 
@@ -376,7 +377,7 @@ def test_the_oplog_tells_everything_once(engine, logs):
 def test_mongomock_itself_works_on_the_same_data(engine, logs):
     logs.create_indexes([{"key": {"n": 1}, "name": "n_1", "unique": True}])
     logs.insert_many([{"_id": n, "n": n} for n in range(5)])
-    theirs = engine.mongomock["app"]["logs"]
+    theirs = mongomock.MongoClient(_store=engine.data)["app"]["logs"]
     assert theirs.count_documents({"n": {"$gt": 2}}) == 2 and theirs.find_one({"_id": 3}) == {"_id": 3, "n": 3}
     theirs.insert_one({"_id": 9, "n": 9})
     assert list(logs.find({"n": 9})) == [{"_id": 9, "n": 9}] and logs.validate()["valid"]

@@ -7,8 +7,6 @@ the language (query, update, stages) says what matches and what comes of it. One
 import threading
 from datetime import timedelta
 
-import mongomock
-
 from stores.mongodb import catalog
 from stores.mongodb.collection import Collection
 from stores.mongodb.context import EngineContext
@@ -38,7 +36,6 @@ class Engine:
         self.catalog = catalog.Catalog(self)
         self.views = Views(self)
         self.expiry = Expiry(self)
-        self.mongomock = mongomock.MongoClient(_store=self.data)  # mongomock's own collections over the same data, to read and insert
 
     def reset(self):
         """Forget all data; open transactions are aborted."""
