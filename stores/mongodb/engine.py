@@ -5,7 +5,6 @@ the language (query, update, stages) says what matches and what comes of it. One
 """
 
 import threading
-from datetime import timedelta
 
 from stores.mongodb import catalog
 from stores.mongodb.collection import Collection
@@ -13,7 +12,7 @@ from stores.mongodb.context import EngineContext
 from stores.mongodb.expiry import Expiry
 from stores.mongodb.operation import Operation
 from stores.mongodb.oplog import Oplog
-from stores.mongodb.ordering import EPOCH
+from stores.mongodb.ordering import date_of
 from stores.mongodb.storage.store import ServerStore
 from stores.mongodb.transactions import Transactions
 from stores.mongodb.views import Views
@@ -46,7 +45,7 @@ class Engine:
 
     def now(self):
         """Return the engine's time as naive UTC, in milliseconds."""
-        return EPOCH + timedelta(milliseconds=int(self.clock.now() * 1000))
+        return date_of(self.clock.now() * 1000)
 
     def sweep(self):
         """Delete what TTL indexes say is over and abort transactions that have lasted too long."""
