@@ -224,8 +224,8 @@ with task("7.1"):
     month = [partition for n in range(30) for partition in partitions_of(shopstream.facts.FIRST_DAY.date() + timedelta(days=n))]
     check("no partition belongs to two days", got=len(month) - len(set(month)), want=0,
           cause="without the day in its key a partition grows for ever")
-    here = [repr(partition) for partition in before[:50]]
-    elsewhere = outcome(lambda: columns.in_another_process(partition_of, events[:50]))
+    here = [repr(partition) for partition in before[::10]]
+    elsewhere = outcome(lambda: columns.in_another_process(partition_of, events[::10]))
     check("a new process in New Zealand, which gets them in another order, finds the same partitions", got=elsewhere, want=here,
           cause="the partition must follow from the event alone: not from chance, from what came before, or from the machine's time zone; the answer's cell runs there by itself")
 
@@ -839,13 +839,14 @@ with task("7.4"):
 # %% hidden="cells" points=1 topic="cells of one timestamp: which one wins, in both orders"
 with task("7.4"):
     ranked = [("", 7, None), ("B", 7, None), ("a", 7, None), ("b", 7, None), ("é", 7, None), ("", 7, 0.0), ("", 7, 100.0), ("b", 7, 100.0), ("a", 7, 200.0), (None, 7, None), ("", 8, None)]
+    cause = "the timestamp decides; then a tombstone wins, a TTL, the later end of a TTL, the greater text"
     for i, cell in enumerate(ranked):       # each wins over those before it
-        one = {"c": Cell(*cell)}
-        others = [{"c": Cell(*other)} for other in ranked]
-        want = [{"c": ranked[max(i, j)]} for j in range(len(ranked))]
-        cause = "the timestamp decides; then a tombstone wins, a TTL, the later end of a TTL, the greater text"
-        check(f"{cell} merged with eleven others", got=outcome(lambda: [merge_rows(one, other) for other in others]), want=want, cause=cause)
-        check("and the eleven with it", got=outcome(lambda: [merge_rows(other, one) for other in others]), want=want, cause="whoever merges, the same cell must win")
+        for other in ranked[:i + 1]:
+            one, two, want = {"c": Cell(*cell)}, {"c": Cell(*other)}, [{"c": cell}] * 2
+            both = outcome(lambda: [merge_rows(one, two), merge_rows(two, one)])
+            if both != want:
+                check(f"{cell} wins over {other}, in both orders", got=both, want=want, cause=cause)
+    check("of twelve cells the right one wins, in both orders", got=both, want=want, cause=cause)
     check("a write at the timestamp of a tombstone is lost", got=write_cell({"c": Cell(None, 7)}, "c", "a", 7, lambda: 0), want={"c": (None, 7, None)})
     check("and a delete at the timestamp of a value is not", got=write_cell({"c": Cell("a", 7)}, "c", None, 7, lambda: 0), want={"c": (None, 7, None)})
 

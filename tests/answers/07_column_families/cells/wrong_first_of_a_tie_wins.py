@@ -1,4 +1,4 @@
-# caught by: merged with nine others
+# caught by: , in both orders
 class Cell(NamedTuple):
     """One value of a row, with the time of its write."""
 
