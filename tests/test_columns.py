@@ -113,7 +113,9 @@ def test_another_process_knows_the_cell_of_a_function_and_nothing_else():
 
 
 def test_another_process_gets_the_events_in_another_order_and_time_zone():
-    place = defined_in_a_cell("SEEN = []\ndef place(event):\n    SEEN.append(1)\n    return len(SEEN), event.timestamp.astimezone().utcoffset().seconds\n")
+    place = defined_in_a_cell(
+        "SEEN = []\ndef place(event):\n    SEEN.append(1)\n    return len(SEEN), event.timestamp.astimezone().utcoffset().seconds\n"
+    )
     said = columns.in_another_process(place, shopstream.load().events[:3])
     assert said == [repr((n, 13 * 3600)) for n in (3, 2, 1)]
 
