@@ -81,9 +81,9 @@ session.execute("""
 """).all()
 
 # %% [markdown]
-# No rows: it was a definition. The primary key has two parts. The columns in the inner parentheses are the **partition key**: all rows
-# with the same `user_id` form one **partition**, and lie together. The columns after it are **clustering keys**: they order the rows
-# inside the partition, here the newest first.
+# No rows: it was a definition. The primary key has two parts. The columns in the inner parentheses are the **partition key**: all
+# rows with the same `user_id` form one **partition**, and lie together. The columns after it are **clustering keys**: they order
+# the rows inside the partition, here the newest first.
 #
 # Three purchases, in no particular order. (`uuid()` makes up an id.) Which comes first when you ask?
 
@@ -153,7 +153,7 @@ def owner(key):
 Counter(owner(f"u{n}".encode()) for n in range(1, 401))
 
 # %% [markdown]
-# The load spreads by itself, as long as there are many partitions and none of them is special.
+# The load spreads by itself, if there are many partitions and none of them is special.
 
 # %% [markdown]
 # ## The question makes the table
@@ -171,8 +171,8 @@ session.execute("SELECT user_id FROM purchases_by_user WHERE product_id = 'p7'")
 session.execute("SELECT user_id FROM purchases_by_user WHERE product_id = 'p7' ALLOW FILTERING").all()
 
 # %% [markdown]
-# That works, for the table has three rows. It is a trap: it works in the test and times out a year later. Load 700 purchases to see why.
-# How the next cell works comes below.
+# That works, for the table has three rows. It is a trap: it works in the test and times out a year later. Load 700 purchases to see
+# why. How the next cell works comes below.
 
 # %%
 from cassandra.concurrent import execute_concurrent_with_args
@@ -230,12 +230,12 @@ len(found), log.partitions
 
 # %% [markdown]
 # One for each buyer of p90. That is fewer, and in a cluster still a question to all nodes, since each node indexes its own rows and
-# nobody knows who has some. It waits for the slowest of them. (Cassandra 5 has a second kind of index, **SAI**, `USING 'sai'`. It is
-# smaller and answers more kinds of questions, and each node again indexes its own rows.) An index is at its best inside one partition:
+# nobody knows who has some. It waits for the slowest of them. (So does
+# **SAI**, Cassandra 5's second kind of index, `USING 'sai'`.) An index is at its best inside one partition:
 
 # %% differs="a real server does not tell which partitions it touched"
 with server.record() as log:
-    found = session.execute("SELECT timestamp FROM purchases_by_user WHERE user_id = 'u17' AND product_id = 'p90'").all()
+    found = session.execute("SELECT timestamp FROM purchases_by_user WHERE user_id = 'u23' AND product_id = 'p90'").all()
 
 len(found), log.partitions
 
@@ -288,10 +288,10 @@ with server.record() as log:
 [command.name for command in log]
 
 # %% [markdown]
-# Prepared once, executed twice. (The log looks up what each number stands for.) Prepare a statement when the program starts, and never
-# in a loop. Besides the work, you gain two things. The driver learns which column is the partition key, computes the token, and goes
-# straight to a node that has the row: the **token-aware** policy of `connect`. And it learns the types, so it refuses a value that it
-# cannot turn into the column's type before anything is sent.
+# Prepared once, executed twice. (The log looks up what each number stands for.) Prepare a statement when the program starts, and
+# never in a loop. Besides the work, you gain two things. The driver learns which column is the partition key, computes the token,
+# and goes straight to a node that has the row: the **token-aware** policy of `connect`. And it learns the types, so it refuses a
+# value that it cannot turn into the column's type before anything is sent.
 
 # %% [markdown]
 # ## A time series, as it is often shown
@@ -431,8 +431,8 @@ events_on(datetime(2026, 6, 10, 12))
 isinstance(datetime(2026, 6, 10).date(), datetime.date)
 
 # %% [markdown]
-# The first error has nothing to do with the annotation: `%s` wrote the hour along, which is no `date` for the server. The second is
-# the annotation's. Import the class that you mean. The statement is used again and again, so prepare it. Is a `datetime` refused now?
+# Only the second error is the annotation's: for the first, `%s` wrote a moment where a `date` belongs. Import the class that you
+# mean. The statement is used again and again, so prepare it. Is a `datetime` refused now?
 
 # %%
 from datetime import date
@@ -446,7 +446,7 @@ moment = pairs[0].timestamp
 len(events_on(moment.date())), len(events_on(moment))
 
 # %% [markdown]
-# No. The driver can make a `date` of it and drops the hour, without a word. That is what this reader means, so let it be.
+# No: the driver makes a `date` of it, and drops the hour without a word.
 #
 # Two mistakes are left: it is one day and no range, and `list` fetches the whole day at once, however large. Both have to wait,
 # because there is a worse one in the table.
@@ -525,8 +525,8 @@ by_bucket = [
 plots.partition_heat({"a partition for each day": by_day, "a partition for each day and bucket": by_bucket})
 
 # %% [markdown]
-# The sale still shows, as it should, on all six nodes. It is not even, because sixteen partitions fall on six nodes as dice do: in the
-# sale's first hour one has 385 of 1,074 writes, where an even share is 179. Would 32 buckets be better?
+# The sale still shows, as it should, on all six nodes. It is not even, because sixteen partitions fall on six nodes as dice do: one
+# node has 385 of the 1,074 writes, and an even share is 179. Would 32 buckets be better?
 
 # %%
 noon = shop.between(datetime(2026, 6, 19, 12, tzinfo=UTC), datetime(2026, 6, 19, 13, tzinfo=UTC))
@@ -539,8 +539,7 @@ for buckets in (16, 32, 64, 256):
     print(f"{buckets:3} buckets:", noon_on_nodes(buckets))
 
 # %% [markdown]
-# Here 32 are worse than 16: dice again. Only many more even it out, and each makes reading a day dearer, for a reader must ask all of
-# them. What sixteen do is enough: nobody has it all.
+# No, 32 are worse: dice again. Only many more even it out, and each makes reading a day dearer, for a reader must ask all of them.
 
 # %% [markdown]
 # ### Large partitions
@@ -562,8 +561,8 @@ plots.partition_sizes(sizes)
 # end. To put an end to it, put a piece of time into its key: `((user_id, month), timestamp, event_id)`. Then the newest events are in
 # the newest month, and a question for a year is twelve questions.
 #
-# A partition by day ends, and is as large as the best day. If the shop grows a thousandfold, that is 1.5 million rows. Its largest
-# bucket, 104 rows now, is too large by then as well, so such a shop cuts its days into more of them. Rows are not all alike either.
+# A partition by day ends, and is as large as the best day. If the shop grows a thousandfold, that is 1.5 million rows, and the
+# largest bucket, now 104, is too large as well: such a shop needs more buckets. Rows are not all alike either.
 
 # %%
 bytes_of = Counter()
@@ -573,8 +572,8 @@ for event in shop.events:
 [(user, len(shop.events_of(user)), size) for user, size in bytes_of.most_common(2)], len(shop.events_of("u142")[0].details["page_text"])
 
 # %% [markdown]
-# u142 has a tenth of u23's events and four times the bytes: 8,000 characters of a page come along with each. A month in the key does
-# not help here. Such a text is kept elsewhere, and the row has its address.
+# u142 has a tenth of u23's events and four times the bytes, for each has 8,000 characters of a page in it. A month in the key does
+# not help here. Keep such texts elsewhere, and their address in the row.
 
 # %% [markdown]
 # ## Read a range
@@ -773,7 +772,7 @@ for delivery in range(2):
 session.execute("SELECT * FROM product_views").one()
 
 # %% [markdown]
-# And is counted twice. A row that is put down twice is one row. A step that is taken twice is two.
+# It counts twice. A row that is put down twice is one row, a step that is taken twice is two.
 
 # %% [markdown]
 # ### Last write wins
@@ -868,8 +867,7 @@ wait(5)
 print(session.execute("SELECT * FROM codes WHERE user_id = 'u17'").one())
 
 # %% [markdown]
-# (A table may have a TTL for all writes, `WITH default_time_to_live = 4`. Then nothing stays for ever, but each write still ends by
-# itself, and the tries after the code.)
+# (With a `default_time_to_live` of the table nothing stays for ever, but the tries still end after the code.)
 
 # %% [markdown]
 # ### A queue that digs its own grave
@@ -957,9 +955,9 @@ for user in ("u17", "u5", "u23", "u42x"):
     print(user, answer.value, "read", answer.read, "skipped by its keys", answer.out_of_range, "by its filter", answer.filtered)
 
 # %% [markdown]
-# Milan was found in run 2, and run 1 is older, so nobody looked. A run knows its first and last key, but u5 and u42x could be in both.
-# (Keys are sorted as texts: u23, u42x, u5.) What says no is each run's **Bloom filter**, a few bits for each key, with the answers
-# "certainly not here" and "perhaps". The user who does not exist cost no look at the disk at all.
+# Milan was found in run 2, and run 1 is older, so nobody looked. A run knows its first and last key, but u5 and u42x could be in
+# both. (Keys are sorted as texts: u23, u42x, u5.) What says no is each run's **Bloom filter**, a few bits for each key, with the
+# answers "certainly not here" and "perhaps". The user who does not exist cost no look at the disk at all.
 #
 # With every flush there is one run more, and a key that changes often has versions in many. How many runs does one lookup read?
 
@@ -989,8 +987,8 @@ plots.read_amplification(range(1, 13), {
     "a user": known, "an unknown user": unknown})
 
 # %% [markdown]
-# Filters save nearly all of that reading. They do not help a scan, which has to read every run, and they do not give back the space
-# of old versions. That is the work of **compaction**: runs are merged into one, the newest version of each key stays, the others go.
+# Filters save nearly all of that reading. They do not give back the space of old versions. That is the work of **compaction**: runs
+# are merged into one, the newest version of each key stays, the others go.
 
 # %%
 before = tree.layout()
@@ -1009,8 +1007,8 @@ plots.sorted_runs(tree)
 # %% [markdown]
 # ### What was deleted comes back
 #
-# What are the ten days for? Each row has copies on several nodes. One node is away while u23 is deleted on the other. And somebody was
-# impatient and set the grace to nothing.
+# What are the ten days for? Each row has copies on several nodes. One node is away while u23 is deleted on the other. And somebody
+# was impatient and set the grace to nothing.
 
 # %%
 here, away = LSMTree(grace=0), LSMTree(grace=0)
@@ -1081,9 +1079,9 @@ sell = session.prepare("UPDATE stock SET pieces = ? WHERE product_id = ? IF piec
 # The second answer brings the value that was found. A program reads it and tries again with that, or tells the buyer that the kettle
 # is sold.
 #
-# Why not always? For your program it is one round trip. Among the nodes that keep the row it takes four by default instead of one, in
-# which a majority of them promise, read, accept and commit (the **Paxos** protocol). Keep it for names, stock and money. And once a row is
-# written with `IF`, write it so always: a plain write does not wait its turn.
+# Why not always? For your program it is one round trip. Among the nodes that keep the row it takes four by default instead of one,
+# in which a majority of them promise, read, accept and commit (the **Paxos** protocol). Keep it for names, stock and money. And
+# once a row is written with `IF`, write it so always: a plain write does not wait its turn.
 
 # %% [markdown]
 # ## Batches
@@ -1106,9 +1104,9 @@ def rows_in_tables():
 rows_in_tables()
 
 # %% [markdown]
-# One table has the purchase, the other does not, and nobody will notice. A **batch** promises both writes or neither. A program that
-# ends before it has sent the batch has written nothing. And the batch is a **logged** one: before anything is written, two other nodes
-# note it down, so that one of them can finish it if the first one ends.
+# One table has the purchase, the other does not, and nobody will notice. A **batch** promises both writes or neither. A program
+# that ends before it has sent the batch has written nothing. And the batch is a **logged** one: before anything is written, two
+# other nodes note it down, so that one of them can finish it if the first one ends.
 
 # %%
 from cassandra.query import BatchStatement, BatchType
@@ -1134,7 +1132,8 @@ for name_of_page in ("kettles", "teapots"):
 session.execute(claims)
 
 # %% [markdown]
-# One round trip for many rows: would that not load the 700 purchases faster? An **unlogged** batch even saves the note, and its promise.
+# One round trip for many rows: would that not load the 700 purchases faster? An **unlogged** batch even saves the note, and its
+# promise.
 
 # %% tags=["raises-exception"]
 batch = BatchStatement(BatchType.UNLOGGED)
@@ -1259,9 +1258,9 @@ steps = [("at first", look())]
 steps
 
 # %% [markdown]
-# All three have 9, so the hints have arrived. That replicas agree in the end, if nobody writes and all are there, is called **eventual
-# consistency**. What can be read before the end? Cut the network between node 3 and the others. The shop sells a piece at node 1, with
-# `QUORUM`. What do the programs read?
+# All three have 9, so the hints have arrived. That replicas agree in the end, if nobody writes and all are there, is called
+# **eventual consistency**. What can be read before the end? Cut the network between node 3 and the others. The shop sells a piece
+# at node 1, with `QUORUM`. What do the programs read?
 
 # %%
 ring.nodes[2].cut_off()
@@ -1355,9 +1354,9 @@ write(programs["node 1"], 10, "ALL")
 read(programs["node 1"], "ONE"), read(programs["node 2"], "ONE")
 
 # %% [markdown]
-# It was, on two nodes. `WriteTimeout` means "not enough answers in time". It does not mean "not written", and nothing is rolled back.
-# Trying again is safe for a write that puts down a value, since twice is once, as long as nobody else has written meanwhile: the second
-# attempt has a later timestamp, and covers that too. For a counter it is never safe.
+# It was, on two nodes. `WriteTimeout` means "not enough answers in time". It does not mean "not written", and nothing is rolled
+# back. Trying again is safe for a write that puts down a value, since twice is once, as long as nobody else has written meanwhile:
+# the second attempt has a later timestamp, and covers that too. For a counter it is never safe.
 
 # %%
 ring.nodes[2].restore()
@@ -1366,12 +1365,12 @@ ring.nodes[2].restore()
 # ## Sidebar: BigTable and HBase
 #
 # Where does the name of the family come from? In 2006 Google described **BigTable**: rows sorted by one key, columns that come in
-# families, several versions of each cell, all kept in a log-structured merge tree. Cassandra took the tables and the tree, and spread
-# its partitions by token, as Amazon's Dynamo does. **HBase** is BigTable once more, in the open, and closer to it. Google's Bigtable is
-# a service today, and speaks HBase's interface as well.
+# families, several versions of each cell, all kept in a log-structured merge tree. Cassandra took the tables and the tree, and
+# spread its partitions by token, as Amazon's Dynamo does. **HBase** is BigTable once more, in the open, and closer to it. Google's
+# Bigtable is a service today, and speaks HBase's interface as well.
 #
-# In HBase a table is one long sorted list of rows. Every key, name and value is a string of bytes. Its Python driver is happybase, which
-# needs HBase's Thrift server; here a stand-in answers.
+# In HBase a table is one long sorted list of rows. Every key, name and value is a string of bytes. Its Python driver is happybase,
+# which needs HBase's Thrift server; here a stand-in answers.
 
 # %%
 from course.optional import available
@@ -1387,9 +1386,9 @@ if has_happybase := available("happybase", "columns"):
     print(hbase)
 
 # %% [markdown]
-# `p` and `n` are **column families**: groups of columns of one table that are stored together. (Cassandra once called its tables column
-# families, and so this kind of database got its name.) Families are fixed when the table is made; columns inside
-# are not, each row has its own. What does the table keep if a city changes?
+# `p` and `n` are **column families**: groups of columns of one table that are stored together. (Cassandra once called its tables
+# column families, and so this kind of database got its name.) Families are fixed when the table is made; columns inside are not,
+# each row has its own. What does the table keep if a city changes?
 
 # %%
 if has_happybase:
@@ -1478,8 +1477,8 @@ if has_happybase:
     print(rows_in_regions("by_time", by_time, ["2026-06-08", "2026-06-16", "2026-06-24"]))
 
 # %% [markdown]
-# One region of four takes all, and three have nothing: the same hot spot as before. The cure is the same too, and is called **salting**: a bucket in front of
-# the key, and a reader who scans every bucket.
+# One region of four takes all, and three have nothing: the same hot spot as before. The cure is the same too, and is called
+# **salting**: a bucket in front of the key, and a reader who scans every bucket.
 
 # %% only_embedded="cuts a table into regions, which on a real HBase only its administrator does"
 if has_happybase:
@@ -1513,8 +1512,8 @@ print("a partition for each bucket:", noon_on_cores(
     select_bucket, lambda event: [event.timestamp.date(), bucket_of(event.event_id), first_moment, last_moment]))
 
 # %% [markdown]
-# With a partition for each day one core has all of it and seven have nothing; with buckets one of eight is idle. So a hot partition is
-# worse there, and what you learned about keys is worth more.
+# With a partition for each day one core has all of it and seven have nothing; with buckets one of eight is idle. So a hot partition
+# is worse there, and what you learned about keys is worth more.
 #
 # New keyspaces cut their tables into **tablets** instead, which are spread over nodes and cores and move when one has too much. A
 # partition still lies in one tablet, on one core. And a query may say how long it will wait (`USING TIMEOUT`).
@@ -1527,8 +1526,8 @@ for used in (cluster, cluster_of_six, everywhere.cluster, *(program.cluster for 
 # ## Your server and Cassandra
 #
 # Every cell of this chapter runs with a real Cassandra 5 as well. `python -m stores cassandra` starts one (it needs Java, and a
-# gigabyte of memory) and prints the address for `CASSANDRA_CONTACT_POINTS`. The rings are embedded in both cases. Of the 117 cells,
-# five put out something else on a real one, which does not tell what it touched.
+# gigabyte of memory) and prints the address for `CASSANDRA_CONTACT_POINTS`. The rings are embedded in both cases. Of the 122 cells,
+# six put out something else on a real one, which does not tell what it touched.
 #
 # | | embedded | Cassandra 5 |
 # |---|---|---|

@@ -57,7 +57,8 @@ class CqlLog(Log):
     def __repr__(self):
         told = f"<Log: {_count(len(self), 'command')} in {_count(self.round_trips, 'round trip')}: {_count(self.pages, 'page')}"
         if self.partitions is not None:
-            told += f", {_count(self.partitions, 'partition')} touched, {_count(self.rows, 'row')} and {_count(self.tombstones, 'tombstone')} read"
+            read = f"{_count(self.rows, 'row')} and {_count(self.tombstones, 'tombstone')} read"
+            told += f", {_count(self.partitions, 'partition')} touched, {read}"
         return told + ">"
 
 
