@@ -867,7 +867,7 @@ wait(5)
 print(session.execute("SELECT * FROM codes WHERE user_id = 'u17'").one())
 
 # %% [markdown]
-# (With a `default_time_to_live` of the table nothing stays for ever, but the tries still end after the code.)
+# Now both have ended.
 
 # %% [markdown]
 # ### A queue that digs its own grave
@@ -983,11 +983,11 @@ def grow(runs, **options):
 known, unknown = grow(12)
 known_unfiltered, unknown_unfiltered = grow(12, bits_per_key=0)
 plots.read_amplification(range(1, 13), {
-    "an unknown user without filter": unknown_unfiltered, "a user without filter": known_unfiltered,
-    "a user": known, "an unknown user": unknown})
+    "an absent key unfiltered": unknown_unfiltered, "a key unfiltered": known_unfiltered,
+    "a key": known, "an absent key": unknown})
 
 # %% [markdown]
-# Filters save nearly all of that reading. They do not give back the space of old versions. That is the work of **compaction**: runs
+# Filters save nearly all of that reading, but not the space of old versions. That is the work of **compaction**: runs
 # are merged into one, the newest version of each key stays, the others go.
 
 # %%
@@ -1566,8 +1566,7 @@ for used in (cluster, cluster_of_six, everywhere.cluster, *(program.cluster for 
 # | token, ring | the number that a partition key is turned into, and the circle of tokens that nodes share |
 # | node, replica, coordinator | a server of the cluster, one that has a copy, the one that your driver asked |
 # | CQL | Cassandra's query language |
-# | index, SAI | a way to the rows of a value, kept by each node for its own rows; storage-attached index, the newer kind |
-# | timeuuid | a UUID of version 1, made of a moment |
+# | index, SAI | a way to the rows of a value, by each node for its own rows; storage-attached index, the newer kind |
 # | prepared statement | a query that the server knows by number, with values to come |
 # | token-aware | of a driver: asks a node that has the partition |
 # | hot partition | one that gets much more than its share of the work |

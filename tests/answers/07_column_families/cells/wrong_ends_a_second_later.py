@@ -1,4 +1,4 @@
-# caught by: 1 ms after it no value is there
+# caught by: at its end no value is there
 class Cell(NamedTuple):
     """One value of a row, with the time of its write."""
 
