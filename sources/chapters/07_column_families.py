@@ -153,7 +153,7 @@ def owner(key):
 Counter(owner(f"u{n}".encode()) for n in range(1, 401))
 
 # %% [markdown]
-# The load spreads by itself, if there are many partitions and none of them is special.
+# Many partitions spread by themselves, if none of them is special.
 
 # %% [markdown]
 # ## The question makes the table
@@ -290,8 +290,8 @@ with server.record() as log:
 # %% [markdown]
 # Prepared once, executed twice. (The log looks up what each number stands for.) Prepare a statement when the program starts, and
 # never in a loop. Besides the work, you gain two things. The driver learns which column is the partition key, computes the token,
-# and goes straight to a node that has the row: the **token-aware** policy of `connect`. And it learns the types, so it refuses a
-# value that it cannot turn into the column's type before anything is sent.
+# and goes straight to a node that has the row: the **token-aware** policy of `connect`. And it learns the types, and refuses what it
+# cannot turn into them.
 
 # %% [markdown]
 # ## A time series, as it is often shown
@@ -573,7 +573,7 @@ for event in shop.events:
 
 # %% [markdown]
 # u142 has a tenth of u23's events and four times the bytes, for each has 8,000 characters of a page in it. A month in the key does
-# not help here. Keep such texts elsewhere, and their address in the row.
+# not help here.
 
 # %% [markdown]
 # ## Read a range

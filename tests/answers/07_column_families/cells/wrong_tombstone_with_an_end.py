@@ -8,7 +8,7 @@ def _rank(cell):
     return (cell.timestamp, cell.value is None, cell.expires is not None, cell.expires or 0, cell.value or "")
 
 def write_cell(row, column, value, timestamp, clock, ttl=None):
-    expires = None if ttl is None or value is None else clock() + ttl
+    expires = None if ttl is None else clock() + ttl
     return merge_rows(row, {column: Cell(value, timestamp, expires)})
 
 def merge_rows(a, b):
