@@ -25,9 +25,9 @@ from stores.mongodb.update import Update, operators
 FOLDER = Path(__file__).parent / "mongodb"
 sys.path.insert(0, str(FOLDER))
 import document  # noqa: E402
-import run  # noqa: E402
+import table  # noqa: E402
 
-TABLES = run.tables()
+TABLES = table.tables()
 CASES = [(kind, case) for kind, table in TABLES.items() for case in table["cases"]]
 
 
@@ -41,15 +41,15 @@ def server(chosen):
 @pytest.fixture(scope="module")
 def database(server):
     with MongoClient(server.url) as client:
-        yield client[run.DATABASE]
+        yield client[table.DATABASE]
 
 
-@pytest.mark.parametrize(("kind", "case"), CASES, ids=[f"{kind}: {run.title(case)}" for kind, case in CASES])
+@pytest.mark.parametrize(("kind", "case"), CASES, ids=[f"{kind}: {table.title(case)}" for kind, case in CASES])
 def test_case(server, database, kind, case):
     if server.kind == "real" and case.get("embedded"):
         pytest.skip("this is about what the embedded server refuses")
-    found, expected = run.outcome(database, case), run.wanted(case)
-    assert run.same(found, expected, case), f"expected {expected}, got {found}"
+    found, expected = table.outcome(database, case), table.wanted(case)
+    assert table.same(found, expected, case), f"expected {expected}, got {found}"
 
 
 # Another implementation --------------------------------------------------------------------------------------

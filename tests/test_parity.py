@@ -43,7 +43,7 @@ NOW = datetime.now(UTC)
     (f"at {NOW:%Y-%m-%d %H:%M:%S.%f}", f"at {NOW:%Y-%m-%d} 00:00:00"),
     (f"entry {time.time_ns() // 10**6}-0", f"entry {time.time_ns() // 10**6 - 5000}-0"),
     (f"at {time.time()}", f"at {time.time() - 9:.3f}"),
-])
+], ids=lambda _: "")
 def test_what_no_two_runs_share_is_taken_out(one, other):
     assert one != other
     assert apply_rules(one) == apply_rules(other)
@@ -268,6 +268,7 @@ def pytest_generate_tests(metafunc):
         metafunc.parametrize("real_store", sorted({"redis", *named}))
 
 
+@pytest.mark.timeout(1200)   # notebooks of a store run up to four times, each in a kernel of its own
 def test_no_cell_differs_without_a_reason(root, request, real_store, monkeypatch):
     if not os.environ.get(stores.variable(real_store)):
         program = request.getfixturevalue("launch")(stores.local.OF_STORE[real_store])

@@ -10,7 +10,7 @@ from pathlib import Path
 
 FOLDER = Path(__file__).parent
 sys.path[:0] = [str(FOLDER), str(FOLDER.parent.parent)]
-from run import tables  # noqa: E402
+from table import tables  # noqa: E402
 
 from stores.mongodb import accumulators, expressions, stages  # noqa: E402
 from stores.mongodb.commands.refused import refuse, refuse_search  # noqa: E402

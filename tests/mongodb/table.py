@@ -1,7 +1,7 @@
 """Runs the cases of the MongoDB suite on any server, through the real driver.
 
-    python tests/mongodb/run.py                                              # on the embedded server
-    MONGODB_URI=mongodb://127.0.0.1:27017 python tests/mongodb/run.py        # on a real one
+    python tests/mongodb/table.py                                              # on the embedded server
+    MONGODB_URI=mongodb://127.0.0.1:27017 python tests/mongodb/table.py        # on a real one
 
 A table (tests/mongodb/*.yaml) has a `kind`, a `source` that says where its expected answers come from, `documents` that every
 case starts with (or `document`), further `collections`, and `cases`. A case names the `operator` that it is about, and is one of
