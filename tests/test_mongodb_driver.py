@@ -9,7 +9,7 @@ import time
 import gridfs
 import pytest
 from pymongo import AsyncMongoClient, MongoClient, ReturnDocument
-from pymongo.errors import AutoReconnect, DuplicateKeyError, NetworkTimeout, OperationFailure, ServerSelectionTimeoutError
+from pymongo.errors import AutoReconnect, DuplicateKeyError, NetworkTimeout, ServerSelectionTimeoutError
 
 import stores
 from stores.mongodb.embedded import EmbeddedMongoDB
