@@ -65,7 +65,10 @@ CASES = [
     ({"filter": {"$or": [{"a": 1}, {"o": 1}]}}, ["COLLSCAN"], 0, 400, 80),
     # What stands beside an $or bounds its branches (since MongoDB 3.6): a = 3 with b below 8, and with b = 13.
     ({"filter": {"a": 3, "$or": [{"b": {"$lt": 8}}, {"b": 13}]}}, ["FETCH", "OR", "IXSCAN", "IXSCAN"], 40, 40, 40),
-    ({"filter": {"a": 3, "$or": [{"b": {"$lt": 8}}, {"b": 13}]}, "sort": {"b": -1}, "limit": 5}, ["LIMIT", "FETCH", "SORT_MERGE", "IXSCAN", "IXSCAN"], 6, 5, 5),
+    (
+        {"filter": {"a": 3, "$or": [{"b": {"$lt": 8}}, {"b": 13}]}, "sort": {"b": -1}, "limit": 5},
+        ["LIMIT", "FETCH", "SORT_MERGE", "IXSCAN", "IXSCAN"], 6, 5, 5,
+    ),
     ({"filter": {"a": 3, "$or": [{"b": 8}, {"o.x": 13}]}}, ["FETCH", "IXSCAN"], 80, 80, 21),
     ({"filter": {"tags": 2}}, ["FETCH", "IXSCAN"], 133, 133, 133),
     ({"filter": {"tags": {"$in": [1, 2]}}}, ["FETCH", "IXSCAN"], 267, 266, 266),

@@ -70,5 +70,6 @@ def test_an_entry_that_moved_behind_the_scan_is_lost_from_the_next_step_on(step,
     assert len(list(scan)) == 4 and scan.missed == ["e"]
     figure = plots.index_scan(scan)
     (label,) = [text for text in figure.axes[0].texts if text.get_text().startswith("e\n") and text.get_position()[1] == step]
-    (box,) = [patch for patch in figure.axes[0].patches if (patch.get_x() + 0.42, patch.get_y() + 0.33) == pytest.approx(label.get_position())]
+    middles = {patch: (patch.get_x() + 0.42, patch.get_y() + 0.33) for patch in figure.axes[0].patches}
+    (box,) = [patch for patch, middle in middles.items() if middle == pytest.approx(label.get_position())]
     assert to_hex(box.get_facecolor()).upper() == colour

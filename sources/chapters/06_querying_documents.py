@@ -460,7 +460,7 @@ plots.paging({"skip": by_skip, "keyset": {n: by_keyset[n] for n in by_skip}}, PA
 def cost_of_purchases():
     last = db.events.find_one({"event_type": "purchase", "timestamp": {"$lt": midnight}}, sort=[("timestamp", -1), ("_id", -1)])
     with server.record() as log:
-        list(db.events.find({"event_type": "purchase", **behind(last)}).sort([("timestamp", -1), ("_id", -1)]).limit(PAGE))
+        list(db.events.find({"$and": [{"event_type": "purchase"}, behind(last)]}).sort([("timestamp", -1), ("_id", -1)]).limit(PAGE))
     return log.keys_examined, log.documents_examined
 
 db.events.drop_indexes()
@@ -468,6 +468,9 @@ db.events.create_index([("timestamp", -1), ("_id", -1)])
 print(cost_of_purchases())
 db.events.create_index([("event_type", 1), ("timestamp", -1), ("_id", -1)])
 print(cost_of_purchases())
+
+# %% [markdown]
+# The first walks past all that is not a purchase. A filter whose pages are turned often needs its fields in front of the place.
 
 # %% [markdown]
 # ## A query that misses
