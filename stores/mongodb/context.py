@@ -69,6 +69,10 @@ class EngineContext(stages.Context):
             return True
         return any(tree.unique and set(tree.fields) == set(fields) and tree.matches is None for tree in store.trees.values())
 
+    def count(self, database, collection):
+        """Return how many documents a collection has; 0 for a view."""
+        return len(self.engine.store(database, collection, self.operation))
+
     def has_index(self, database, collection, path):
         """Return whether an index begins with the path, so that asking for one value is quick."""
         store = self.engine.store(database, collection, self.operation)

@@ -92,6 +92,9 @@ def _target(stage_name, source, context):
     return context.database, source
 
 
+MOST_TO_HASH = 10_000  # documents, as MongoDB's internalQueryCollectionMaxNoOfDocumentsToChooseHashJoin
+
+
 class _Source:
     """The documents of a collection, read once for as many documents as ask; or `documents` that are given."""
 
@@ -105,9 +108,13 @@ class _Source:
             self.documents = list(self.context.read(*self.target))
         return self.documents
 
-    def indexed(self, path):
-        """Return whether asking for values of a path is better than reading everything."""
-        return self.documents is None and has_index(self.context, self.target, path)
+    def asks_each(self, path):
+        """Return whether each document asks for its own: there is an index on the path, or the collection is too large to keep."""
+        return self.documents is None and (has_index(self.context, self.target, path) or self._is_large())
+
+    def _is_large(self):
+        count = getattr(self.context, "count", None)
+        return bool(count and count(*self.target) > MOST_TO_HASH)
 
     def asked(self, filter):
         """Return the documents that match a filter."""
@@ -117,8 +124,8 @@ class _Source:
 class _Join:
     """The documents of a collection whose foreignField equals a document's localField.
 
-    With an index on the field each document asks for its own; else the collection is read once and kept by value, as MongoDB's
-    hash join does.
+    With an index on the field each document asks for its own. Without, a small collection is read once and kept by value, as
+    MongoDB's hash join does; a large one is read for each document.
     """
 
     def __init__(self, source, local, foreign, fold):
@@ -130,7 +137,7 @@ class _Join:
 
     def __call__(self, document):
         values = self._local_values(document)
-        if self.source.indexed(self.foreign):
+        if self.source.asks_each(self.foreign):
             return self._asked(values)
         return self._looked_up(values)
 
