@@ -5,16 +5,24 @@
         ask(session, "SELECT count(*) FROM shop_events")        # → [(120,)]
 """
 
+import inspect
+import linecache
 import logging
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
-import happybase
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, Session
 from cassandra.concurrent import execute_concurrent_with_args
 from cassandra.policies import FallthroughRetryPolicy, HostFilterPolicy, RoundRobinPolicy
 
 from course.shopstream import Event
+from course.workers import processes
+
+try:  # here and not where it is needed: it adds to sys.meta_path, which grading takes for tampering once a check has begun
+    import happybase
+except ModuleNotFoundError:  # one task needs it, the others do not
+    happybase = None
 
 BUCKETS = 4  # of a day, in the table that `make` makes
 SHOP_EVENTS = """
@@ -88,11 +96,50 @@ def make_ring_tables(session: Session) -> None:
 
 
 @contextmanager
-def hbase_table(server) -> Iterator[happybase.Table]:
-    """A new table `events` with one family `e`, which keeps three versions of a cell. The connection is closed after the block."""
+def hbase_table(server) -> Iterator["happybase.Table"]:
+    """A new table `events` with one family `e`, which keeps three versions of a cell. The connection is closed after the block.
+
+    Raises ModuleNotFoundError that says how to get happybase if it is not there.
+    """
+    if happybase is None:
+        raise ModuleNotFoundError("this task needs happybase: %pip install happybase   (or the extra 'columns' of the course)")
     connection = happybase.Connection(server.host, server.port)
     try:
         connection.create_table("events", {"e": {"max_versions": 3}})
         yield connection.table("events")
     finally:
         connection.close()
+
+
+# What a new process runs: each statement of the cell by itself, so that a trial at its end, which needs a server, does no harm.
+ELSEWHERE = """
+import ast, os, sys, time
+sys.path[:] = {path!r}
+os.environ["TZ"] = "XXX-13"
+if hasattr(time, "tzset"):      # not on Windows
+    time.tzset()
+from datetime import UTC, date, datetime, timedelta
+from course import shopstream
+from course.shopstream import Event
+for statement in ast.parse({cell!r}).body:
+    try:
+        exec(compile(ast.Module([statement], []), "cell", "exec"))
+    except Exception:
+        pass
+"""
+ANSWERS = """
+for line in reversed({lines!r}):
+    print(repr({name}(Event.from_json(line))))
+"""
+
+
+def in_another_process(function: Callable[[Event], tuple], events: Iterable[Event]) -> list[str]:
+    """What a function says of events in a new process, as texts. It gets them in reverse order, in another time zone.
+
+    The process knows the cell that defines the function, and no other. Raises RuntimeError if the function fails there.
+    """
+    cell = "".join(linecache.getlines(inspect.unwrap(function).__code__.co_filename))
+    lines = [event.to_json() for event in events]
+    before = ELSEWHERE.format(path=sys.path, cell=cell)
+    (said,) = processes(1, before, ANSWERS.format(lines=lines, name=function.__name__))
+    return said.splitlines()[::-1]

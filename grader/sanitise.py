@@ -197,6 +197,8 @@ def _restore(cells: list[NotebookNode], master: Master, notes: list[Note]) -> li
     if moved:
         notes.append(repaired("cells had been moved; the checks were run at the end, in their order"))
         cells = [cell for cell in cells if not _is_check(cell)]
+    known = [order[_grade_id(cell)] for cell in cells if _grade_id(cell)]
+    stray_prompts = known != sorted(known)
     restored = []
     for cell in cells:
         original = copy.deepcopy(master.cells.get(_grade_id(cell) or ""))
@@ -207,10 +209,11 @@ def _restore(cells: list[NotebookNode], master: Master, notes: list[Note]) -> li
         else:                           # an answer: the learner's text in the instructor's cell
             original.source = cell.source
             restored.append(original)
-    return _add_missing(restored, master, moved, notes)
+    return _add_missing(restored, master, moved, stray_prompts, notes)
 
 
-def _add_missing(cells: list[NotebookNode], master: Master, moved: bool, notes: list[Note]) -> list[NotebookNode]:
+def _add_missing(cells: list[NotebookNode], master: Master, moved: bool, stray_prompts: bool,
+                 notes: list[Note]) -> list[NotebookNode]:
     """Put missing locked cells before the next cell of the instructor's that is there, so that they follow the learner's work."""
     there = {_grade_id(cell): cell for cell in cells}
     missing = [grade_id for grade_id in master.cells if grade_id not in there]
@@ -221,12 +224,19 @@ def _add_missing(cells: list[NotebookNode], master: Master, moved: bool, notes: 
             at = len(cells) if successor is None else next(i for i, cell in enumerate(cells) if cell is successor)
             cells.insert(at, added)
             there[grade_id] = added
-        if grade_id in there and not (moved and not _is_check(there[grade_id])):
+        if grade_id in there and _is_anchor(there[grade_id], grade_id in missing, moved, stray_prompts):
             successor = there[grade_id]
     if not moved and len(missing) < len(master.cells):      # else: said already
         _note(notes, repaired, "missing check cells, put back", [i for i in missing if _is_check(master.cells[i])])
         _note(notes, look, "missing answer cells", [i for i in missing if utils.is_solution(master.cells[i])])
     return cells
+
+
+def _is_anchor(cell: NotebookNode, added: bool, moved: bool, stray_prompts: bool) -> bool:
+    """Does a cell stand where what precedes it in the instructor's copy may be put before it?"""
+    if moved:
+        return _is_check(cell)
+    return added or not stray_prompts or utils.is_grade(cell) or utils.is_solution(cell)
 
 
 def _drop_tags(cells: list[NotebookNode]) -> None:

@@ -1,6 +1,9 @@
 """What the checks of chapter 07 share: sessions that ask one node, tables of events, and a table of HBase."""
 
+import importlib.util
+import linecache
 import logging
+import sys
 from datetime import timedelta
 
 import pytest
@@ -93,3 +96,47 @@ def test_the_tasks_have_a_millisecond_to_test_with():
     assert (first.user_id, first.timestamp) == (second.user_id, second.timestamp)
     last, next_day = traps["midnight"].where[:2]
     assert next_day.timestamp - last.timestamp == timedelta(milliseconds=1)
+
+
+def defined_in_a_cell(source):
+    linecache.cache["<cell of a test>"] = (len(source), None, source.splitlines(keepends=True), "<cell of a test>")
+    names = {}
+    exec(compile(source, "<cell of a test>", "exec"), names)
+    return names["place"]
+
+
+def test_another_process_knows_the_cell_of_a_function_and_nothing_else():
+    place = defined_in_a_cell("import os\nHERE = os.getpid()\ndef place(event):\n    return HERE, event.product_id\n")
+    events = shopstream.load().events[:3]
+    said = [eval(text) for text in columns.in_another_process(place, events)]
+    assert [product for _, product in said] == [event.product_id for event in events]
+    assert {process for process, _ in said}.isdisjoint({place(events[0])[0]})
+
+
+def test_another_process_gets_the_events_in_another_order_and_time_zone():
+    place = defined_in_a_cell(
+        "SEEN = []\ndef place(event):\n    SEEN.append(1)\n    return len(SEEN), event.timestamp.astimezone().utcoffset().seconds\n"
+    )
+    said = columns.in_another_process(place, shopstream.load().events[:3])
+    assert said == [repr((n, 13 * 3600)) for n in (3, 2, 1)]
+
+
+def test_a_trial_at_the_end_of_a_cell_does_no_harm_elsewhere():
+    place = defined_in_a_cell("def place(event):\n    return 1\ntry_it = globals().get('server')\n")
+    linecache.cache["<cell of a test>"][2].append("server.reset()\n")
+    assert columns.in_another_process(place, shopstream.load().events[:1]) == ["1"]
+
+
+def test_a_function_that_fails_elsewhere_says_why():
+    place = defined_in_a_cell("def place(event):\n    return BUCKETS\n")
+    with pytest.raises(RuntimeError, match="BUCKETS"):
+        columns.in_another_process(place, shopstream.load().events[:1])
+
+
+def test_only_the_table_of_hbase_needs_happybase(monkeypatch):
+    monkeypatch.setitem(sys.modules, "happybase", None)     # as if it were not installed
+    spec = importlib.util.spec_from_file_location("columns_without_happybase", columns.__file__)
+    without = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(without)
+    with pytest.raises(ModuleNotFoundError, match="pip install happybase"), without.hbase_table(None):
+        pass

@@ -248,6 +248,7 @@ def test_a_transactions_changes_come_together_when_it_commits(client, events):
         session.commit_transaction()
         one, two = stream.next(), stream.next()
         assert one["clusterTime"] == two["clusterTime"] and one["_id"]["_data"] < two["_id"]["_data"]
+        assert one["txnNumber"] == two["txnNumber"] and one["lsid"]["id"] == two["lsid"]["id"] == session.session_id["id"]
         session.start_transaction()
         events.insert_one({"_id": 3}, session=session)
         session.abort_transaction()

@@ -209,6 +209,29 @@ def test_a_time_limit_holds_against_a_slow_server(server, events):
     assert events.find_one({"_id": 1}, max_time_ms=2_000) == {"_id": 1, "n": 1}
 
 
+@pytest.mark.parametrize(
+    "work",
+    [
+        lambda events: list(events.find({"$expr": {"$gt": [SLOW, 0]}}, max_time_ms=20)),
+        lambda events: list(events.aggregate([{"$group": {"_id": None, "sum": {"$sum": SLOW}}}], maxTimeMS=20)),
+        lambda events: list(events.aggregate([{"$limit": 1}, {"$lookup": JOINED}], maxTimeMS=20)),
+        lambda events: events.count_documents({"$expr": {"$gt": [SLOW, 0]}}, maxTimeMS=20),
+        lambda events: list(events.find({"$expr": {"$gt": [SLOW, 0]}}, batch_size=1, max_time_ms=200)),  # in all batches together
+    ],
+)
+def test_a_time_limit_holds_while_documents_are_looked_at(events, work):
+    events.insert_many([{"n": n} for n in range(3_000)])
+    with pytest.raises(ExecutionTimeout) as late:
+        work(events)
+    assert late.value.code == 50 and "exceeded time limit" in str(late.value)
+    assert len(list(events.find({}, max_time_ms=30_000))) > 3_000
+
+
+# Some milliseconds of work for each document.
+SLOW = {"$reduce": {"input": {"$range": [0, 1_000]}, "initialValue": 0, "in": {"$add": ["$$value", "$n"]}}}
+JOINED = {"from": "events", "let": {"n": "$n"}, "pipeline": [{"$match": {"$expr": {"$gt": [SLOW, "$$n"]}}}], "as": "joined"}
+
+
 def test_variables_are_values_of_expressions(events):
     found = events.find({"$expr": {"$eq": ["$n", "$$wanted"]}}, let={"wanted": {"$add": [3, 4]}})
     assert [each["_id"] for each in found] == [7]

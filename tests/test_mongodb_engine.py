@@ -2,6 +2,7 @@
 
 import datetime
 
+import mongomock
 import pytest
 from bson import ObjectId, Timestamp
 
@@ -302,6 +303,26 @@ def test_time_series(engine):
     assert [each["name"] for each in weather.list_indexes()] == ["_id_"]
 
 
+def test_a_clustered_collection_lies_in_the_order_of_its_ids(engine):
+    engine.create_collection("app", "sorted", {"clusteredIndex": {"key": {"_id": 1}, "unique": True}})
+    made = engine.collection("app", "sorted")
+    made.insert_many([{"_id": 3}, {"_id": 1}, {"_id": 2}])
+    assert [each["_id"] for each in made.find({})] == [1, 2, 3]
+    assert [each["_id"] for each in made.find({}, sort={"$natural": -1})] == [3, 2, 1]
+
+
+def test_a_collection_made_capped_keeps_its_youngest(engine, logs):
+    logs.insert_many([{"_id": n, "text": "x" * 100} for n in range(10)])
+    logs.create_indexes([{"key": {"n": 1}, "name": "n_1"}])
+    engine.convert_to_capped("app", "logs", 512)
+    assert [each["_id"] for each in logs.find({})] == [6, 7, 8, 9]
+    assert logs.capped and [each["name"] for each in logs.list_indexes()] == ["_id_"]
+    logs.insert({"_id": 10, "text": "x" * 100})
+    assert [each["_id"] for each in logs.find({})] == [7, 8, 9, 10]
+    engine.coll_mod("app", "logs", {"cappedMax": 2})
+    assert [each["_id"] for each in logs.find({})] == [9, 10]
+
+
 def test_a_clustered_collection_expires_by_its_id(engine):
     engine.create_collection("app", "by_time", {"clusteredIndex": {"key": {"_id": 1}, "unique": True}, "expireAfterSeconds": 60})
     made = engine.collection("app", "by_time")
@@ -356,7 +377,7 @@ def test_the_oplog_tells_everything_once(engine, logs):
 def test_mongomock_itself_works_on_the_same_data(engine, logs):
     logs.create_indexes([{"key": {"n": 1}, "name": "n_1", "unique": True}])
     logs.insert_many([{"_id": n, "n": n} for n in range(5)])
-    theirs = engine.mongomock["app"]["logs"]
+    theirs = mongomock.MongoClient(_store=engine.data)["app"]["logs"]
     assert theirs.count_documents({"n": {"$gt": 2}}) == 2 and theirs.find_one({"_id": 3}) == {"_id": 3, "n": 3}
     theirs.insert_one({"_id": 9, "n": 9})
     assert list(logs.find({"n": 9})) == [{"_id": 9, "n": 9}] and logs.validate()["valid"]

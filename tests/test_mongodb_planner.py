@@ -145,7 +145,7 @@ def test_an_index_never_changes_what_is_found(docs, specs, filter):
 @given(
     documents,
     indexes,
-    leaves,
+    filters,
     st.lists(st.tuples(st.sampled_from(PATHS[:-1]), directions), min_size=1, max_size=2),
     st.integers(0, 3),
     st.integers(0, 5),

@@ -9,6 +9,7 @@ from stores.base import Clock
 from stores.mongodb.engine import Engine
 from stores.mongodb.errors import MongoError
 from stores.mongodb.operation import Operation
+from stores.mongodb.stages import joining
 
 
 def found(made, filter, **options):
@@ -62,6 +63,13 @@ CASES = [
     ({"filter": {"name": {"$regex": "1$"}}}, ["FETCH", "IXSCAN"], 400, 40, 40),
     ({"filter": {"$or": [{"a": 1}, {"name": "n07"}]}}, ["FETCH", "OR", "IXSCAN", "IXSCAN"], 90, 90, 90),
     ({"filter": {"$or": [{"a": 1}, {"o": 1}]}}, ["COLLSCAN"], 0, 400, 80),
+    # What stands beside an $or bounds its branches (since MongoDB 3.6): a = 3 with b below 8, and with b = 13.
+    ({"filter": {"a": 3, "$or": [{"b": {"$lt": 8}}, {"b": 13}]}}, ["FETCH", "OR", "IXSCAN", "IXSCAN"], 40, 40, 40),
+    (
+        {"filter": {"a": 3, "$or": [{"b": {"$lt": 8}}, {"b": 13}]}, "sort": {"b": -1}, "limit": 5},
+        ["LIMIT", "FETCH", "SORT_MERGE", "IXSCAN", "IXSCAN"], 6, 5, 5,
+    ),
+    ({"filter": {"a": 3, "$or": [{"b": 8}, {"o.x": 13}]}}, ["FETCH", "IXSCAN"], 80, 80, 21),
     ({"filter": {"tags": 2}}, ["FETCH", "IXSCAN"], 133, 133, 133),
     ({"filter": {"tags": {"$in": [1, 2]}}}, ["FETCH", "IXSCAN"], 267, 266, 266),
     ({"filter": {"tags": {"$gt": 0, "$lt": 2}}}, ["FETCH", "IXSCAN"], 266, 266, 133),
@@ -213,3 +221,15 @@ def test_a_cursor_survives_what_is_written_meanwhile(shop):
 def test_a_regex_is_found_by_its_beginning_even_as_a_value(shop):
     shop.insert({"_id": "r", "name": Regex("^n1")})
     assert "r" in [each["_id"] for each in found(shop, {"name": {"$regex": "^n1"}})]
+
+
+@pytest.mark.parametrize(("most", "index", "examined"), [(400, False, 3 + 400), (399, False, 3 + 3 * 400), (399, True, 3 + 3 * 80)])
+def test_a_join_without_an_index_reads_a_large_collection_for_each_document(shop, monkeypatch, most, index, examined):
+    monkeypatch.setattr(joining, "MOST_TO_HASH", most)
+    people = shop.engine.collection("shop", "people")
+    people.insert_many([{"_id": n, "likes": n} for n in range(3)])
+    join = {"from": "orders", "localField": "likes", "foreignField": "a" if index else "o.x", "as": "found"}
+    operation = Operation()
+    found = list(people.aggregate([{"$lookup": join}], operation))
+    assert [len(each["found"]) for each in found] == [80 if index else 1] * 3
+    assert operation.stats.documents_examined == examined

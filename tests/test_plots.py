@@ -73,6 +73,10 @@ EXAMPLES = {
     "round_trips": lambda: plots.round_trips([1, 10, 100], {"a GET each": [0.001, 0.01, 0.1], "one MGET": [0.001, 0.001, 0.002]}),
     "schedule": lambda: plots.schedule(CROWD, "20 readers, 1 load"),
     "document_growth": lambda: plots.document_growth({"in one array": range(8_000, 1_400_000, 8_000), "in buckets": [400_000] * 170}),
+    "pipeline": lambda: plots.pipeline({"the collection": 12_000, "1 $match": 1504, "2 $group": 303, "3 $limit": 5}),
+    "examined": lambda: plots.examined({name: {"totalKeysExamined": 189, "totalDocsExamined": read, "nReturned": 10}
+                                        for name, read in (("no index", 12_000), ("type, time", 287), ("type, amount, time", 10))}),
+    "paging": lambda: plots.paging({"skip": {n: 60 * n for n in range(20, 201, 20)}, "keyset": {20: 61, 200: 61}}, 60),
     "retries": lambda: plots.retries({"no pause": [0, 0], "doubling": [0.1, 0.2, 0.4, 0.8, 1.6, 3.2]}, outage=2),
     "sorted_runs": lambda: plots.sorted_runs({"before": tree(*STEPS), "after": tree(*STEPS, "compact")}),
     "sorted_runs large": lambda: plots.sorted_runs(tree(keys=300, compaction=Leveled(run_limit=5, fanout=3))),

@@ -114,6 +114,11 @@ def test_revisions_have_the_names_that_couchdb_gives(arguments, name):
         ("PATCH", "shop", None, 405, "method_not_allowed", "Only DELETE,GET,HEAD,POST,PUT allowed"),
         ("GET", "shop/_changes?since=x", None, 400, "bad_request", "Malformed sequence supplied in 'since' parameter."),
         ("GET", "shop/_changes?feed=continuous", None, 501, "not_implemented", "has the feeds normal and longpoll, not continuous"),
+        ("POST", "shop/_purge", {"a": ["1-x"]}, 501, "not_implemented", "/shop/_purge is not part of the embedded CouchDB"),
+        ("GET", "shop/_revs_limit", None, 501, "not_implemented", "/shop/_revs_limit is not part of the embedded CouchDB"),
+        ("POST", "shop/_compact/d", {}, 501, "not_implemented", "/shop/_compact/d is not part of the embedded CouchDB"),
+        ("PUT", "parts?partitioned=true", None, 501, "not_implemented", "partitioned databases are not part"),
+        ("GET", "parts", None, 404, "not_found", "Database does not exist."),
         ("GET", "_users", None, 501, "not_implemented", "/_users is not part of the embedded CouchDB"),
         ("POST", "_replicate", {"source": "shop", "target": "b"}, 400, "local_endpoints_not_supported", "write `source` as a URL"),
         ("POST", "_replicate", {"source": "http://x.org/a", "target": "http://x.org/b"}, 403, "forbidden", "its own databases only"),
@@ -244,7 +249,8 @@ def test_compaction_forgets_what_old_revisions_held(shop):
     first = requests.put(f"{shop}/a", json={"n": 1}).json()["rev"]
     requests.put(f"{shop}/a", json={"n": 2, "_rev": first})
     assert requests.get(f"{shop}/a", params={"rev": first}).json()["n"] == 1
-    assert requests.post(f"{shop}/_compact", json={}).status_code == 202
+    assert requests.post(f"{shop}/_compact", headers={"Content-Type": "application/json"}).status_code == 202
+    assert requests.post(f"{shop}/_compact").status_code == 415
     assert requests.get(f"{shop}/a", params={"rev": first}).status_code == 404
     states = requests.get(f"{shop}/a?revs_info=true").json()["_revs_info"]
     assert [state["status"] for state in states] == ["available", "missing"]

@@ -355,7 +355,7 @@ def test_start_gives_the_same_server_until_it_is_stopped():
     stores.stop_all()
     assert "stopped" in repr(server) and stores.start("redis") is not server
     stores.stop_all()
-    with pytest.raises(ValueError, match="Expected one of: cassandra, memcached, neo4j, redis"):
+    with pytest.raises(ValueError, match="Expected one of: cassandra, couchdb, hbase, memcached, mongodb, neo4j, redis"):
         stores.start("mongo")
 
 
@@ -393,7 +393,7 @@ def test_thousands_of_connections_leave_nothing(server):
     time.sleep(0.1)
     files, threads = sockets_and_files(), threading.active_count()
     connections(2_000)
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     while sockets_and_files() > files + 1 and time.monotonic() < deadline:
         time.sleep(0.02)  # until the last ones are accepted and closed
     assert sockets_and_files() <= files + 1 and not server.front.sessions

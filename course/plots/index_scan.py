@@ -57,6 +57,8 @@ def _colours(scan, row: int) -> dict:
             colours[entry.id] = WRONG
         elif entry.id in frame.moved:
             colours[entry.id] = MOVED
+        elif entry.id in scan.missed and frame.last is not None and entry <= frame.last:
+            colours[entry.id] = WRONG  # the scan will not come back
         else:
             colours[entry.id] = BEFORE if entry.id in before else AHEAD
     return colours

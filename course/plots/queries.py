@@ -1,6 +1,6 @@
 """Pictures of the chapter about queries: what stages let through, and what an answer costs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from matplotlib.ticker import FuncFormatter
 
@@ -57,24 +57,25 @@ def examined(costs: Mapping[str, Mapping[str, int]]) -> Picture:
 
 
 @styled
-def paging(costs: Mapping[str, Sequence[int]], page: int) -> Picture:
-    """How many keys the server walks over to give each page.
+def paging(costs: Mapping[str, Mapping[int, int]], page: int) -> Picture:
+    """How many keys the server walks over to give a page.
 
-    costs  name of the way → keys examined for page 2, 3, …
+    costs  name of the way → {number of the page, from 1: keys examined for it}, in order; the same pages for each way
     page   documents on a page
     """
     figure = new_picture(8, 3.2)
     axes = figure.subplots()
     colours = dict(zip(costs, (RED, BLUE, *COLOURS), strict=False))
     for name, keys in costs.items():
-        axes.plot(range(2, len(keys) + 2), keys, color=colours[name])
-        axes.annotate(f"{name}: {whole(keys[-1])}", (len(keys) + 1, keys[-1]), xytext=(-4, 6), textcoords="offset points",
+        axes.plot(list(keys), list(keys.values()), color=colours[name], marker="o", markersize=4)
+        last = max(keys)
+        axes.annotate(f"{name}: {whole(keys[last])}", (last, keys[last]), xytext=(-4, 8), textcoords="offset points",
                       ha="right", color=colours[name])  # fmt: skip
-    totals = ", ".join(f"{whole(sum(keys))} by {name}" for name, keys in costs.items())
-    axes.set_title(f"To read all pages of {page} the server walks over {totals}")
+    told = ", ".join(f"{whole(keys[last])} keys by {name}" for name, keys in costs.items())
+    axes.set_title(f"Page {last} of {page} documents: {told}")
     axes.set_xlabel("page")
     axes.set_ylabel("keys examined for that page")
-    axes.set_ylim(bottom=0, top=max(max(keys) for keys in costs.values()) * 1.12)
+    axes.set_ylim(bottom=0, top=max(max(keys.values()) for keys in costs.values()) * 1.12)
     count_on(axes.xaxis)
     count_on(axes.yaxis)
     return figure

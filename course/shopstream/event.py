@@ -134,8 +134,8 @@ class Event:
     def for_cassandra(self) -> dict:
         """Values to bind by name. The columns: `event_id uuid`, `timestamp timestamp`, `day date`,
         `quantity int`, `amount_cents bigint`, `details map<text, text>`, the others `text`. `day` is the
-        UTC date, to build a partition key with. An absent amount is None, because a prepared statement
-        wants a value for each name."""
+        UTC date, to build a partition key with. An absent amount is None, which empties the cell and leaves
+        a tombstone there; take the name out, and nothing is written."""
         return {**self._fields(), "day": self.timestamp.date(), "amount_cents": self.amount_cents}
 
     @classmethod

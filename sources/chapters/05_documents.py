@@ -24,7 +24,8 @@
 # ## A server and a driver
 #
 # The next cell starts a MongoDB server and shows which one it is. If it says *embedded*, a Python program answers,
-# with the engine of a library called mongomock extended for this course. Set `MONGODB_URI` before you start Jupyter to work with a real MongoDB.
+# with an engine of this course's own that keeps its documents in the stores of a library called mongomock.
+# Set `MONGODB_URI` before you start Jupyter to work with a real MongoDB.
 
 # %%
 import stores

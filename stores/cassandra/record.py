@@ -55,10 +55,15 @@ class CqlLog(Log):
         return sum(statement.name == "SELECT" for statement in self.statements)
 
     def __repr__(self):
-        told = f"<Log: {len(self)} commands in {self.round_trips} round trips: {self.pages} pages"
+        told = f"<Log: {_count(len(self), 'command')} in {_count(self.round_trips, 'round trip')}: {_count(self.pages, 'page')}"
         if self.partitions is not None:
-            told += f", {self.partitions} partitions touched, {self.rows} rows and {self.tombstones} tombstones read"
+            read = f"{_count(self.rows, 'row')} and {_count(self.tombstones, 'tombstone')} read"
+            told += f", {_count(self.partitions, 'partition')} touched, {read}"
         return told + ">"
+
+
+def _count(number, name):
+    return f"{number} {name}{'s' * (number != 1)}"
 
 
 def _sum(numbers):

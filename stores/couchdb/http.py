@@ -34,10 +34,14 @@ class Request:
             self.path.pop()
         self.query = dict(parse_qsl(parts.query, keep_blank_values=True))
 
-    def json(self):
-        """Return the body as JSON. Raises CouchError 415, 400."""
+    def check_type(self):
+        """Raise CouchError 415 unless the body is said to be JSON."""
         if self.headers.get("content-type", "").split(";")[0].strip() != "application/json" and self.method == "POST":
             raise CouchError(415, "bad_content_type", "Content-Type must be application/json")
+
+    def json(self):
+        """Return the body as JSON. Raises CouchError 415, 400."""
+        self.check_type()
         try:
             return json.loads(self.body.decode(), parse_constant=_refuse)
         except (ValueError, RecursionError):

@@ -77,6 +77,8 @@ class Connection:
         database = self._engine.database(path[0])
         if path[1] == "_changes":
             return await queries.changes(self._engine, database, request, operation)
+        if path[1] in NOT_HERE or (path[1] == "_compact" and len(path) > 2):
+            raise not_here(f"/{path[0]}/{'/'.join(path[1:])} is not part of the embedded CouchDB")
         if path[1] in OF_DATABASE and (len(path) == 2 or path[1] == "_index"):
             methods = OF_DATABASE[path[1]]
             return _method(methods, request)(database, request, operation)
@@ -91,6 +93,8 @@ class Connection:
     def _database(self, request):
         name = request.path[0]
         if request.method == "PUT":
+            if request.flag("partitioned"):
+                raise not_here("partitioned databases are not part of the embedded CouchDB")
             self._engine.create(name)
             return Answer({"ok": True}, 201, {"Location": f"{self._engine.address}/{name}"})
         database = self._engine.database(name)
@@ -149,7 +153,7 @@ def _session(engine, request, operation):
 
 
 def _compact(database, request, operation):
-    request.json()
+    request.check_type()  # the body may be empty
     database.compact()
     return Answer({"ok": True}, 202)
 
@@ -167,6 +171,11 @@ OF_SERVER = {
     "_active_tasks": {"GET": lambda engine, request, operation: Answer([])},
     "_replicate": {"POST": replication.replicate},
 }
+# What CouchDB has below a database and this server has not: without this list they would be taken for documents.
+NOT_HERE = {
+    "_auto_purge", "_design_docs", "_local_docs", "_partition", "_purge", "_purged_infos", "_purged_infos_limit", "_revs_limit",
+    "_search_analyze", "_security", "_shards", "_sync_shards",
+}  # fmt: skip
 OF_DATABASE = {
     "_all_docs": {"GET": queries.all_docs, "POST": queries.all_docs},
     "_bulk_docs": {"POST": documents.bulk_docs},

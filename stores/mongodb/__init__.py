@@ -1,4 +1,4 @@
-"""MongoDB: mongomock, extended, behind a real port, or the server that MONGODB_URI names."""
+"""MongoDB: our own engine on mongomock's stores, behind a real port, or the server that MONGODB_URI names."""
 
 VARIABLE = "MONGODB_URI"
 

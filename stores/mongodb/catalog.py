@@ -215,6 +215,21 @@ class Catalog:
         told = {"dropTarget": Binary.from_uuid(replaced.uuid)} if replaced is not None else None
         self.engine.oplog.add(Change("rename", database, name, description=told, to=(to_database, to_name), uuid=store.uuid))
 
+    def convert_to_capped(self, database, name, size):
+        """Make a collection capped, of `size` bytes: the youngest documents stay, of the indexes that on _id."""
+        store = self.data.get(database, name)
+        if store is None:
+            raise MongoError("NamespaceNotFound", f"source collection {database}.{name} does not exist")
+        self.engine.views.refuse_write(database, name)
+        if store.is_time_series:
+            raise MongoError("IllegalOperation", f"Cannot convert a time-series collection to capped: {database}.{name}")
+        options = checked_options({**store.options, "capped": True, "size": size})
+        self.engine.transactions.preserve(database, name)
+        for index in list(store.indexes):
+            store.drop_index(index)
+        configure(store, options)
+        store.make_room()
+
     def modify(self, database, name, options):
         """Do collMod: validator, validationLevel, validationAction, index (hidden, expireAfterSeconds), a view's pipeline."""
         store = self.data.get(database, name)
@@ -238,6 +253,9 @@ class Catalog:
         if options.get("expireAfterSeconds") == "off":
             changed.pop("expireAfterSeconds")
         configure(store, checked_options(changed))
+        if store.options.get("capped"):
+            self.engine.transactions.preserve(database, name)
+            store.make_room()
         self._expiry_index(store)
         self.engine.oplog.add(Change("modify", database, name, description=options, uuid=store.uuid))
         return answer

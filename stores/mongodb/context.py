@@ -12,13 +12,17 @@ class EngineContext(stages.Context):
         self.host = engine.host
         self.base = collection
         self.operation = operation
+        self.time_limit = operation.time_limit
         super().__init__(
             collection.database, collection.name, operation.now or engine.now(), operation.let, collection.fold(operation)
         )
 
     def _other(self):
         mine = self.operation
-        return Operation(transaction=mine.transaction, let=mine.let, collation=mine.collation, now=self.now, stats=mine.stats)
+        return Operation(
+            transaction=mine.transaction, let=mine.let, collation=mine.collation, now=self.now,
+            time_limit=mine.time_limit, stats=mine.stats,
+        )  # fmt: skip
 
     def read(self, database, collection, filter=None):
         """Return the documents of a collection or a view, those that match `filter` if there is one."""
@@ -64,6 +68,10 @@ class EngineContext(stages.Context):
         if set(fields) == {"_id"}:
             return True
         return any(tree.unique and set(tree.fields) == set(fields) and tree.matches is None for tree in store.trees.values())
+
+    def count(self, database, collection):
+        """Return how many documents a collection has; 0 for a view."""
+        return len(self.engine.store(database, collection, self.operation))
 
     def has_index(self, database, collection, path):
         """Return whether an index begins with the path, so that asking for one value is quick."""

@@ -23,7 +23,7 @@ class EmbeddedMongoDB(MongoServer):
         self._node = Node(engine, clock, test_commands)
         front = Front(lambda front: self.session(front, self._node))
         self._node.front = front
-        super().__init__(front, f"mongomock {mongomock.__version__}, extended, after MongoDB 8.0", clock)
+        super().__init__(front, f"our own engine on mongomock {mongomock.__version__}'s stores, after MongoDB 8.0", clock)
         front.start()
         engine.host = self._node.address
 

@@ -5,9 +5,6 @@ the language (query, update, stages) says what matches and what comes of it. One
 """
 
 import threading
-from datetime import timedelta
-
-import mongomock
 
 from stores.mongodb import catalog
 from stores.mongodb.collection import Collection
@@ -15,7 +12,7 @@ from stores.mongodb.context import EngineContext
 from stores.mongodb.expiry import Expiry
 from stores.mongodb.operation import Operation
 from stores.mongodb.oplog import Oplog
-from stores.mongodb.ordering import EPOCH
+from stores.mongodb.ordering import date_of
 from stores.mongodb.storage.store import ServerStore
 from stores.mongodb.transactions import Transactions
 from stores.mongodb.views import Views
@@ -38,7 +35,6 @@ class Engine:
         self.catalog = catalog.Catalog(self)
         self.views = Views(self)
         self.expiry = Expiry(self)
-        self.mongomock = mongomock.MongoClient(_store=self.data)  # mongomock's own collections over the same data, to read and insert
 
     def reset(self):
         """Forget all data; open transactions are aborted."""
@@ -49,7 +45,7 @@ class Engine:
 
     def now(self):
         """Return the engine's time as naive UTC, in milliseconds."""
-        return EPOCH + timedelta(milliseconds=int(self.clock.now() * 1000))
+        return date_of(self.clock.now() * 1000)
 
     def sweep(self):
         """Delete what TTL indexes say is over and abort transactions that have lasted too long."""
@@ -116,12 +112,17 @@ class Engine:
         with self.lock:
             return self.catalog.modify(database, name, options)
 
+    def convert_to_capped(self, database, name, size):
+        """Make a collection capped, of `size` bytes. Raises 26, 166."""
+        with self.lock:
+            self.catalog.convert_to_capped(database, name, size)
+
     # --- transactions
 
-    def begin(self):
-        """Return a new Transaction on the data as it is now."""
+    def begin(self, session=None):
+        """Return a new Transaction on the data as it is now; `session` is (lsid, txnNumber), or None for a mere snapshot."""
         with self.lock:
-            return self.transactions.begin()
+            return self.transactions.begin(session)
 
     def commit(self, transaction):
         """Make a transaction's writes visible. Raises NoSuchTransaction (251) if it is over."""

@@ -135,7 +135,6 @@ NAMES = {
 CODES = {name: code for code, name in NAMES.items()}
 
 TRANSIENT = "TransientTransactionError"
-UNKNOWN_COMMIT = "UnknownTransactionCommitResult"
 RETRYABLE_WRITE = "RetryableWriteError"
 RESUMABLE = "ResumableChangeStreamError"
 NON_RESUMABLE = "NonResumableChangeStreamError"

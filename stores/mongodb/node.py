@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from datetime import datetime, timedelta
 
 from bson import Int64, ObjectId
 
@@ -10,6 +9,7 @@ from stores.mongodb.commands import dispatch
 from stores.mongodb.commands.failpoints import NAMES, FailPoint
 from stores.mongodb.cursors import Cursors
 from stores.mongodb.errors import MongoError
+from stores.mongodb.ordering import date_of
 from stores.mongodb.sessions import Sessions
 
 SWEEP = 1.0  # seconds between two looks for cursors and sessions that have timed out
@@ -131,7 +131,7 @@ class Node:
 
     def list_sessions(self):
         """Return the logical sessions, for $listSessions and $listLocalSessions."""
-        return [{"_id": {**session.document, "uid": b""}, "lastUse": _date(session.last_use)} for session in self.sessions]
+        return [{"_id": {**session.document, "uid": b""}, "lastUse": date_of(session.last_use * 1000)} for session in self.sessions]
 
     def current_op(self):
         """Return a description of each connection, for $currentOp: one executes a command, the one that asks."""
@@ -153,10 +153,6 @@ class Node:
             call.cursor.noted = (stats.documents_examined, stats.keys_examined)
         seen = (stats.documents_examined - before[0], stats.keys_examined - before[1])
         connection.note(request, call.returned or 0, *seen)
-
-
-def _date(seconds):
-    return datetime(1970, 1, 1) + timedelta(seconds=seconds)
 
 
 COUNTED = {"insert": "insert", "find": "query", "update": "update", "delete": "delete", "getMore": "getmore"}

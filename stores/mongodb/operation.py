@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from math import inf
+from time import monotonic
 from typing import Any, NamedTuple
 
 from stores.mongodb.errors import MongoError
@@ -15,12 +17,36 @@ class Stats:
     keys_examined: int = 0
 
 
+class TimeLimit:
+    """The time that a command and the later batches of its cursor may take together: maxTimeMS.
+
+    It is work that is limited, so the machine's clock counts, not the engine's, and not while a cursor waits for its client.
+    """
+
+    def __init__(self, seconds):
+        self.seconds = self._left = seconds
+        self._end = inf
+
+    def resume(self):
+        """Begin to count."""
+        self._end = monotonic() + self._left
+
+    def rest(self):
+        """Cease to count until resume()."""
+        self._left, self._end = self._end - monotonic(), inf
+
+    def check(self):
+        """Raise MaxTimeMSExpired if the time is over."""
+        if monotonic() > self._end:
+            raise MongoError("MaxTimeMSExpired", "operation exceeded time limit")
+
+
 @dataclass
 class Operation:
     """The options that every operation shares.
 
     `transaction` is an engine's Transaction or None; `let` the variables of the command; `collation` its document;
-    `hint` an index by name or by key pattern; `now` naive UTC, the engine's time when None; `max_time` in seconds.
+    `hint` an index by name or by key pattern; `now` naive UTC, the engine's time when None; `time_limit` that of its plans.
     `min` and `max` are bounds of an index scan, as find takes them, `record_id` and `return_key` its showRecordId and returnKey.
     """
 
@@ -29,7 +55,7 @@ class Operation:
     collation: dict | None = None
     hint: str | dict | None = None
     comment: Any = None
-    max_time: float | None = None
+    time_limit: TimeLimit | None = None
     now: datetime | None = None
     bypass_validation: bool = False
     allow_disk: bool = True

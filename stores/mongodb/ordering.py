@@ -147,9 +147,6 @@ def sort_key(value, fold=None):
     return make(value, fold)
 
 
-group_key = sort_key
-
-
 def _inherited(value):
     for kind in type(value).__mro__:
         if kind in KEYS:

@@ -25,8 +25,8 @@ def request(collection, kind, filter, operation, **more):
     metadata = search and (lambda document: {"textScore": search.score(document)})
     return kind(
         filter, query, fold=fold, collation=rules, hint={"$natural": natural} if natural else operation.hint,
-        min=operation.min, max=operation.max,
-        allow_disk=operation.allow_disk, stats=operation.stats, text=search, metadata=metadata, **more,
+        min=operation.min, max=operation.max, allow_disk=operation.allow_disk,
+        stats=operation.stats, time_limit=operation.time_limit, text=search, metadata=metadata, **more,
     )  # fmt: skip
 
 

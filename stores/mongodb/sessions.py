@@ -6,7 +6,7 @@ and "Transactions".
 
 from dataclasses import dataclass, field
 
-from bson import Binary
+from bson import Binary, Int64
 
 from stores.mongodb.errors import TRANSIENT, MongoError
 
@@ -114,7 +114,7 @@ class Sessions:
                 "ConflictingOperationInProgress", f"Only a transaction that has not yet begun can be started: {number} has"
             )
         self._advance(session, number)
-        session.transaction = self._engine.begin()
+        session.transaction = self._engine.begin((session.document, Int64(number)))
         return session.transaction
 
     def transaction(self, session, number, ending=False):

@@ -11,11 +11,15 @@ LIFETIME = 60.0  # seconds that a transaction may last: transactionLifetimeLimit
 
 
 class Transaction:
-    """What one transaction sees and has written. `state`: "in progress", "committed" or "aborted"."""
+    """What one transaction sees and has written. `state`: "in progress", "committed" or "aborted".
 
-    def __init__(self, owner, began):
+    `session` is (lsid, txnNumber), by which change streams tell what belongs together.
+    """
+
+    def __init__(self, owner, began, session=None):
         self.owner = owner
         self.began = began
+        self.session = session
         self.state = "in progress"
         self.forks = {}  # (database, collection): Store as it was, with this one's writes
         self.written = {}  # (database, collection): {record}
@@ -81,9 +85,9 @@ class Transactions:
         self.open = []
         self.lifetime = LIFETIME
 
-    def begin(self):
+    def begin(self, session=None):
         """Return a new transaction on the data as it is now."""
-        transaction = Transaction(self, self.clock.now())
+        transaction = Transaction(self, self.clock.now(), session)
         self.open.append(transaction)
         return transaction
 
@@ -109,6 +113,8 @@ class Transactions:
             self.preserve(*place, but=transaction)
             self._apply(place, transaction)
         self._end(transaction, "committed")
+        for change in transaction.changes:
+            change.session = transaction.session
         self.oplog.add(*transaction.changes)
 
     def _apply(self, place, transaction):

@@ -56,7 +56,7 @@ class Writer:
         self._undo.append(lambda: self.store.take(record))
         self._note("insert", document, after=document)
         if "capped" in self.store.options:
-            self._make_room()
+            self.store.make_room()
         return document
 
     def replace(self, record, new, change=None):
@@ -111,14 +111,6 @@ class Writer:
         elif self.store.reserved:
             self.engine.transactions.check_free(self.store, keys=keys)
         return keys
-
-    def _make_room(self):
-        options, store = self.store.options, self.store
-        most = options.get("max") or 0
-        while len(store) > 1 and (store.bytes > options["size"] or (most and len(store) > most)):
-            oldest = next(iter(store.documents_by_record))
-            store.oldest_kept = oldest
-            store.take(oldest)
 
     def _for_insert(self, document):
         identifier = document.get("_id", self)

@@ -47,7 +47,7 @@ server
 # * Two customers with the same sum are ordered by `user_id`, as text.
 # * Only customers with `cents` above 0 get a present.
 # * Some old purchases have no `amount_cents`, or `None`. They count as 0 cents, and as a purchase.
-# * The server does the work: one command, and no more than `n` documents travel.
+# * The server does the work: one aggregation, and no more than `n` documents travel.
 # * `n` is 1 or more.
 
 # %% [markdown] hints="top_customers"
@@ -124,7 +124,7 @@ with task("6.1"):
     for user_id in ("u9", "u10", "u2", "u1"):
         event(user_id, "purchase", start, amount_cents=100)
     check("the same sum: by user_id", got=[row["user_id"] for row in top_customers(events, start, end, 3)], want=["u1", "u10", "u2"],
-          cause="a sort before a limit must end with something unique")
+          cause="a sort before a limit must end with something unique: here user_id, ascending")
     check("whatever order they came in", got=[row["user_id"] for row in top_customers(events, start, end, 9)], want=["u1", "u10", "u2", "u9"])
 
     event("u1", "refund", start + ms, amount_cents=100)
@@ -147,7 +147,7 @@ with task("6.1"):
 #
 # ```python
 # funnel(db.events)[:2]
-# # → [{"product_id": "p1", "viewed": …, "carted": …, "purchased": …}, {"product_id": "p10", …}]
+# # → [{"product_id": "p1", "viewed": 16, "carted": 7, "purchased": 5}, {"product_id": "p10", "viewed": 17, "carted": 3, "purchased": 1}]
 # ```
 #
 # * `viewed` counts the users with a view of the product.
@@ -155,7 +155,8 @@ with task("6.1"):
 # * `purchased` counts those of them who bought it at the moment of the first such cart or later.
 # * Each user counts once per product, however often they came.
 # * A product without any view is left out.
-# * The server does the work, in one command: a document for each product travels.
+# * "First" and "later" are said of `timestamp`: in the collection the events may lie in any order.
+# * The server does the work, in one aggregation: a document for each product travels.
 
 # %% [markdown] hints="funnel"
 # - Two `$group` stages: first by product and user, then by product.
@@ -216,17 +217,20 @@ with task("6.2"):
         u3 view p1
         u4 cart p1   u4 purchase p1
         u5 view p2   u5 purchase p2
+        u6 purchase p2   u6 cart p2   u6 view p2   u6 cart p2
     """.split()
-    events.insert_many([{"user_id": user, "event_type": kind, "product_id": product, "timestamp": start + timedelta(minutes=n)}
-                        for n, (user, kind, product) in enumerate(zip(*[iter(story)] * 3, strict=True))])
+    told = [{"user_id": user, "event_type": kind, "product_id": product, "timestamp": start + timedelta(minutes=n)}
+            for n, (user, kind, product) in enumerate(zip(*[iter(story)] * 3, strict=True))]
+    events.insert_many(told[::2] + told[1::2])
 
     with server.record() as log:
         got = funnel(events)
     check("each user counts once, and only with the steps before", got=got,
-          want=[{"product_id": "p1", "viewed": 3, "carted": 2, "purchased": 1}, {"product_id": "p2", "viewed": 1, "carted": 0, "purchased": 0}])
+          want=[{"product_id": "p1", "viewed": 3, "carted": 2, "purchased": 1}, {"product_id": "p2", "viewed": 2, "carted": 1, "purchased": 0}])
     check("the server did the work", got=[len(log), log.returned], want=[1, 2])
 
-# %% hidden="funnel" points=2 topic="the order of steps, steps at the same moment, and a whole week of the shop"
+# %% hidden="funnel" points=2 topic="the order of steps, events that lie in any order, steps at the same moment, and a whole week of the shop"
+import random
 from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 
@@ -250,13 +254,20 @@ with task("6.2"):
     check("a purchase before that cart does not count", got=counts(("cart", 1), ("view", 2), ("purchase", 3), ("cart", 4)), want=[[1, 1, 0]],
           cause="the first cart of all may be before the view; the purchase must follow the first cart that counts")
     check("steps at the same moment count", got=counts(("purchase", 5), ("cart", 5), ("view", 5)), want=[[1, 1, 1]])
+    check("a second purchase may be the one that counts", got=counts(("view", 1), ("purchase", 2), ("cart", 3), ("purchase", 4)), want=[[1, 1, 1]],
+          cause="the purchase must follow the cart that counts; look at all purchases, not at the first of all")
     check("a later view does not undo anything", got=counts(("view", 1), ("cart", 2), ("view", 3), ("purchase", 4)), want=[[1, 1, 1]])
+    check("the first view is the earliest, wherever it lies", got=counts(("view", 9), ("cart", 5), ("view", 1)), want=[[1, 1, 0]],
+          cause="$first and $push take documents in the order in which they come")
+    check("and so is the first cart", got=counts(("view", 1), ("cart", 5), ("purchase", 3), ("cart", 2)), want=[[1, 1, 1]],
+          cause="$first and $push take documents in the order in which they come")
     check("a product that nobody viewed is left out", got=counts(("cart", 1), ("purchase", 2)), want=[])
     events.delete_many({})
     check("no events, no funnel", got=funnel(events), want=[])
 
     shop = shopstream.load()
     week = shop.between(datetime(2026, 6, 15, tzinfo=UTC), datetime(2026, 6, 19, 14, tzinfo=UTC))
+    random.Random(6).shuffle(week)
     events.insert_many([event.for_mongodb() for event in week])
     steps = defaultdict(list)
     for event in week:
@@ -271,7 +282,9 @@ with task("6.2"):
             wanted[product_id][place] += 1
     with server.record() as log:
         got = {row["product_id"]: [row["viewed"], row["carted"], row["purchased"]] for row in funnel(events)}
-    check("the funnel of a whole week", got=got, want={product: counts for product, counts in wanted.items() if counts[0]})
+    wanted = {product: counts for product, counts in wanted.items() if counts[0]}
+    differs = [product for product in sorted(wanted.keys() | got) if got.get(product) != wanted.get(product)][:1]      # name one of them
+    check("the funnel of a whole week", got={product: got.get(product) for product in differs}, want={product: wanted.get(product) for product in differs})
     check("ordered by product_id", got=list(got), want=sorted(got))
     check("one document for each product travels", got=[log.count("aggregate"), log.returned], want=[1, len(got)])
 
@@ -301,7 +314,7 @@ with task("6.2"):
 
 # %% [markdown] hints="make_indexes"
 # - For each question write down: which fields must be equal, which sorts, which has a range? Then look which questions could share an index: an index also serves a prefix of its fields.
-# - The first two share one. `{"user_id": 1, "timestamp": -1}` answers the first. What must stand between for the second, and does the first still get its order? A condition on a field behind the range is tested in the index, before the document is fetched.
+# - The first two share one. `{"user_id": 1, "timestamp": -1}` answers the first. What must stand behind them for the second? A condition on a field behind the range is tested in the index, before the document is fetched.
 # - *Dearest of a type on a day*: equality `event_type`, sort `amount_cents`, range `timestamp`.
 # - The last two share one too. It must hold every field that the last question returns.
 
@@ -356,11 +369,16 @@ with task("6.3"):
     cost = QUESTIONS["a user's purchases of a day"](events, "u23", sale).explain()["executionStats"]
     check("a user's purchases of a day", got=cost["totalDocsExamined"], want=cost["nReturned"],
           cause="an index that holds event_type too tests it before it fetches a document")
+    explained = QUESTIONS["dearest of a type on a day"](events, "purchase", sale).explain()
+    check("the dearest of a type come from the index in their order", got="'SORT'" in str(explained["queryPlanner"]["winningPlan"]), want=False,
+          cause="equality, sort, range: the amount before the time")
+    check("and few documents are read for them", got=explained["executionStats"]["totalDocsExamined"], want=between(10, 40),
+          cause="the index must hold the time too, behind the amount")
     cost = QUESTIONS["when was a product sold"](events, "p7").explain()["executionStats"]
     check("when a product was sold is answered by the index alone", got=[cost["nReturned"], cost["totalDocsExamined"]], want=[259, 0],
           cause="the index must hold every field of the filter and of the answer")
 
-# %% hidden="make_indexes" points=2 topic="the questions about types and products, asked of other days and users"
+# %% hidden="make_indexes" points=2 topic="the questions about purchases and products, asked of other days and users"
 from datetime import UTC, datetime
 
 import stores
@@ -425,7 +443,7 @@ with task("6.3"):
 # - Two conditions in one `$and`: the filter, and "comes after the last one": an earlier time, or the same time and a smaller `_id`.
 # - The token must hold timestamp and `_id` of the last event: for instance `f"{milliseconds}_{_id}"`. `shopstream.to_millis` and `from_millis` convert without rounding.
 # - How do you know that another page follows? Ask for `size + 1` events, and keep the last one for yourself.
-# - With `$or` the server reads two parts of the index. `{"timestamp": {"$lte": t}}` beside the `$or` lets it begin at the right place.
+# - `{"timestamp": {"$lte": t}}` beside the `$or` tells the server where in the index to begin, as in the chapter's `behind`.
 
 # %% answer="page"
 def page(events, filter, size, after=None):
@@ -484,6 +502,11 @@ with task("6.4"):
     check("nothing found, no pages", got=page(events, {"user_id": "nobody"}, 50), want=([], None))
     check("a last page that is full has no token either", got=page(events, {"user_id": "u45"}, 132)[1], want=None,
           cause="ask for one more than the page holds, to know whether there is one")
+    events.create_index([("user_id", 1), ("timestamp", -1), ("_id", -1)])
+    with server.record() as log:
+        page(events, {"user_id": "u45"}, 20, after=page(events, {"user_id": "u45"}, 100)[1])
+    check("two pages, of 100 and of 20, examine at most 102 and 22 documents", got=log.documents_examined, want=between(121, 124),
+          cause="read one event more than the page holds, in the order of the index, and begin at the token: say that the timestamp is at most its own")
 
 # %% hidden="page" points=1 topic="events of the same moment, and what is inserted and deleted meanwhile"
 from datetime import UTC, datetime, timedelta
@@ -515,7 +538,8 @@ with task("6.4"):
         events.delete_many({})
         events.insert_many(everything)
         check(f"events of one moment in pages of {size}", got=[_id for each in pages(size) for _id in each], want=wanted,
-              cause="the key must be unique: compare the timestamp, and the _id where it is the same")
+              cause=lambda got: "of two events with the same timestamp the one with the larger _id comes first" if sorted(got) == sorted(wanted)
+              else "the key must be unique: compare the timestamp, and the _id where it is the same")
 
     def insert_newer(n, found):
         events.insert_one({"_id": f"new {n}", "kind": "x", "timestamp": noon + timedelta(days=1 + n)})
@@ -532,7 +556,7 @@ with task("6.4"):
     check("the last event of a page may be deleted", got=[_id for each in got for _id in each], want=wanted,
           cause="the token must hold the timestamp itself, not only the _id of a document that may be gone")
 
-# %% hidden="page" points=1 topic="filters of all kinds, what is no token, and how many documents are read"
+# %% hidden="page" points=1 topic="filters of all kinds, what is no token, what is kept in Python, and how many documents are read"
 from datetime import UTC, datetime, timedelta
 
 import stores
@@ -542,7 +566,7 @@ from pymongo import MongoClient
 with task("6.4"):
     server = stores.start("mongodb")
     server.reset()
-    events = MongoClient(server.host, server.port).shop.events
+    events = MongoClient(server.host, server.port, tz_aware=True).shop.events
     shop = shopstream.load()
     sale = datetime(2026, 6, 19, tzinfo=UTC)
     events.insert_many([event.for_mongodb() for event in shop.between(sale - timedelta(hours=12), sale + timedelta(days=1))])
@@ -555,7 +579,8 @@ with task("6.4"):
     with server.record() as log:
         page(events, filter, 20, after=token)
     check("a page of 20 examines at most 22 documents", got=[first, log.documents_examined], want=[between(20, 22), between(20, 22)],
-          cause="say beside the $or that the timestamp is at most that of the token")
+          cause=lambda got: "say beside the $or that the timestamp is at most that of the token" if got[0] in range(20, 23)
+          else "read one event more than the page holds, and no other, in the order of the index")
     check("the filter is as it was", got=filter, want={"product_id": "p7"})
 
     for filter in ({"timestamp": {"$gte": sale, "$lt": sale + timedelta(days=1)}, "event_type": "cart"},
@@ -568,17 +593,31 @@ with task("6.4"):
             found += [event["_id"] for event in got]
             if token is None:
                 break
-        check("every event that matches comes once", got=[len(found), set(found)], want=[len(wanted), wanted],
+        check("every event that matches comes once", got=[len(found), sorted(wanted - set(found))[:1]], want=[len(wanted), []],
               cause="put the filter and your own conditions into one $and, so that neither overwrites the other")
-    for text in ("", "page 2", "_", "1781870400000"):
+    for text in ("", "page 2", "_", "1781870400000", "2026-06-19", '["a", "b"]'):
         check(f"{text!r} is no token", got=outcome(lambda text=text: page(events, {}, 5, after=text)), want=raises(ValueError))
+
+    def kept(call):
+        """The names of what has changed in Python by a call: collections of the notebook, and what the function holds."""
+        def state():
+            collections = {name: value for name, value in page.__globals__.items() if isinstance(value, (dict, list, set))}
+            return {name: repr(value) for name, value in {**collections, "page": [page.__dict__, page.__defaults__]}.items()}
+
+        before = state()
+        call()
+        after = state()
+        return sorted(name for name in after if after[name] != before.get(name))
+
+    check("nothing is kept in Python", got=kept(lambda: page(events, {"product_id": "p7"}, 7)), want=[],
+          cause="after a restart the token is all there is: it must hold the timestamp and the _id")
 
 # %% [markdown] task="6.5" name="scan_all" minutes=20
 # ### A scan that misses nobody
 #
 # The shop sends a reminder for every open order, and orders change while it looks for them. Use the model of the chapter: `orders` is a `Collection` of `course.simulate.index_scan`.
 #
-# `scan_all(orders, query, constant)` returns the documents that match, as a list. `constant` is a set of fields that never change once a document is there; `_id` is always one of them.
+# `scan_all(orders, query, constant)` returns the documents that match, as a list. `constant` is a set of fields that never change once a document is there. The `_id` never changes either, even if it is not in the set; and it is not used again when a document is deleted.
 #
 # ```python
 # orders = Collection([{"_id": n, "state": "open", "total": 10 * n, "created": n} for n in range(9)], indexes=["total", "state", ["state", "created"]])
@@ -591,7 +630,7 @@ with task("6.4"):
 # * No `snapshot()`: keeping the old versions costs the others too much.
 # * An index is **safe** for a query if no document can move in it as long as it matches. Of the safe indexes, use one that reads the fewest entries: the one whose first fields the query restricts, by equality or (then only one more field) by a range.
 #   If several are equally good in that respect, take any; if no safe index has a first field that the query restricts, use `"_id"`.
-# * More equalities beat fewer, and an equality beats a range. `{"$eq": 5}` is an equality like `5`.
+# * More equalities beat fewer, and an equality beats a range. `{"$eq": 5}` is an equality like `5`; `$ne` is neither, since nearly every entry has to be read.
 
 # %% [markdown] hints="scan_all"
 # - Run the chapter's scan over `total` again. Why does the order move? Which change of a document moves its entry in the index `state, created`?
@@ -607,6 +646,10 @@ def scan_all(orders, query, constant):
         condition = query.get(field, {})
         return not isinstance(condition, dict) or "$eq" in condition
 
+    def is_range(field):
+        condition = query.get(field)
+        return isinstance(condition, dict) and not condition.keys().isdisjoint({"$lt", "$lte", "$gt", "$gte"})
+
     def is_safe(fields):
         return all(field == "_id" or field in constant or is_equality(field) for field in fields)
 
@@ -615,7 +658,7 @@ def scan_all(orders, query, constant):
         equalities = 0
         while equalities < len(fields) and fields[equalities] in query and is_equality(fields[equalities]):
             equalities += 1
-        return equalities, int(equalities < len(fields) and fields[equalities] in query)
+        return equalities, int(equalities < len(fields) and is_range(fields[equalities]))
 
     safe = [name for name, index in orders.indexes.items() if is_safe(index.fields)]
     best = max(safe, key=lambda name: narrowness(orders.indexes[name].fields))
@@ -698,6 +741,11 @@ with task("6.5"):
         ("an equality and a range beat an equality", {"state": "sent", "created": {"$lt": 30}}, {"created"}, ["state", ["state", "created"]], 10),
         ("an index that moves is not used, however narrow", {"state": "sent", "total": {"$lt": 1}}, set(), [["state", "total"], "state"], 40),
         ("a field that the query does not name may move too", {"state": "sent"}, set(), [["state", "total"]], 120),
+        ("a range behind a field that is not restricted reads everything", {"created": {"$gte": 100}}, {"created", "total"}, [["total", "created"], "created"], 20),
+        ("so does an equality", {"city": "Lima"}, {"total"}, [["total", "city"], "city"], 60),
+        ("a range behind a range does not help either", {"created": {"$gte": 50}, "city": "Lima"}, {"created"}, [["created", "city"], "city"], 60),
+        ("$ne is no range", {"total": {"$ne": 3}, "created": {"$gte": 100}}, {"created", "total"}, ["total", "created"], 20),
+        ("the _id never changes", {"state": "open"}, set(), [["state", "_id"]], 40),
         ("the _id may be restricted as well", {"_id": {"$gte": 110}}, set(), ["total"], 10),
         ("no safe index that helps: by _id", {"total": {"$gte": 5}}, {"created"}, ["total", "created"], 120),
     ]:
@@ -720,14 +768,14 @@ with task("6.5"):
 # * What `settle` returns has `_id` and `_rev`, and no other field that begins with `_`.
 # * Without conflicts nothing is written, and `merge` is not called.
 # * Write before you remove: if the program is killed between any two requests, every version or the merged document is still there.
-# * Somebody may write while you decide; CouchDB answers 409. Then look again and merge again, at most `attempts` times in all (5, a fourth argument); after that raise `RuntimeError`.
+# * Somebody may write while you decide; CouchDB answers 409. Then look again and merge again what is there, at most `attempts` times in all (5, a fourth argument); after that raise `RuntimeError`.
 #   A version that somebody else has removed meanwhile is no trouble.
 # * No such document, or a deleted one: `KeyError`. Other errors of HTTP: `raise_for_status()`.
 
 # %% [markdown] hints="settle"
 # - `GET …?conflicts=true` gives the winner and, if there are any, `_conflicts`: a list of revisions. `GET …?rev=…` gives each of them.
 # - `PUT` the merged document with the winner's `_rev`: status 409 means that the winner is not the winner any more. Begin again.
-# - Then `DELETE …?rev=…` for each of the others. A 409 or 404 there says that this version is gone already.
+# - Then `DELETE …?rev=…` for each of the others. A 409 or 404 there says that this version is no longer there: somebody removed it, or wrote on top of it.
 # - When is it safe to stop? After the deletes look again: a new conflict may have arrived by replication. A loop that ends when there are no `_conflicts` does both.
 
 # %% answer="settle"
@@ -738,11 +786,13 @@ def settle(url, doc_id, merge, attempts=5):
     """
     ### BEGIN SOLUTION
     address = f"{url}/{quote(doc_id, safe='')}"
-    for _ in range(attempts):
+    for merges in range(attempts + 1):
         winner = _fetch(address, {"conflicts": "true"})
         conflicts = winner.get("_conflicts", [])
         if not conflicts:
             return _plain(winner) | {"_id": doc_id, "_rev": winner["_rev"]}
+        if merges == attempts:
+            break
         versions = [_plain(document) for document in [winner, *(_fetch(address, {"rev": rev}) for rev in conflicts)]]
         merged = _plain(merge(versions))
         answer = requests.put(address, json=merged | {"_rev": winner["_rev"]})
@@ -751,9 +801,8 @@ def settle(url, doc_id, merge, attempts=5):
         answer.raise_for_status()
         for rev in conflicts:
             gone = requests.delete(address, params={"rev": rev})
-            if gone.status_code not in (404, 409):
+            if gone.status_code not in (404, 409):      # removed meanwhile, or written on: the next look tells
                 gone.raise_for_status()
-        return merged | {"_id": doc_id, "_rev": answer.json()["rev"]}
     raise RuntimeError(f"others wrote {doc_id!r} {attempts} times while it was merged")
 
 
@@ -811,7 +860,7 @@ with task("6.6"):
     check("merge was called once in all, and nothing was written", got=[len(seen), log.count("PUT") + log.count("DELETE") + log.count("POST")], want=[1, 0])
     check("a document that is not there is a KeyError", got=outcome(lambda: settle(f"{couch.url}/products", "p8", cheapest)), want=raises(KeyError))
 
-# %% hidden="settle" points=1 topic="several conflicts, ids of all kinds, and deleted versions"
+# %% hidden="settle" points=1 topic="several conflicts, ids of all kinds, deleted versions, fields that begin with _, and other errors"
 import requests
 import stores
 from urllib.parse import quote
@@ -834,7 +883,8 @@ with task("6.6"):
         check(f"four versions of {doc_id!r} become one", got=[got["_id"], got["n"], sorted(got)], want=[doc_id, 10, ["_id", "_rev", "n"]])
         check("the winner comes first, then the conflicts in CouchDB's order", got=orders, want=[[4, 3, 2, 1]])
         now = requests.get(f"{url}/{quote(doc_id, safe='')}", params={"conflicts": "true"}).json()
-        check("no conflict is left", got=now, want=got)
+        check("no conflict is left", got=now.get("_conflicts", []), want=[])
+        check("what is returned is the document as it is now", got=got, want=now)
 
     plant("gone", {"n": 1}, {"n": 2})
     for rev in (2, 1):
@@ -845,6 +895,11 @@ with task("6.6"):
     with couch.record() as log:
         got = settle(url, "half", lambda versions: {"n": 0})
     check("a version that was deleted is no conflict", got=[got["n"], log.count("PUT")], want=[2, 0])
+    made = requests.put(f"{url}/pic", json={"n": 5}).json()
+    requests.put(f"{url}/pic/note", params={"rev": made["rev"]}, data=b"hello", headers={"Content-Type": "text/plain"}).raise_for_status()
+    check("of what begins with _ only _id and _rev are returned", got=sorted(settle(url, "pic", lambda versions: versions[0])), want=["_id", "_rev", "n"])
+    check("another error of HTTP is raised", got=outcome(lambda: settle(f"{couch.url}/No-Name", "p1", lambda versions: versions[0])), want=raises(requests.HTTPError),
+          cause="404 is a KeyError; for all others raise_for_status()")
 
 # %% hidden="settle" points=1 topic="others who write meanwhile, and programs that are killed"
 import requests
@@ -899,7 +954,28 @@ with task("6.6"):
     got = settle(url, "p3", removes_the_loser)
     check("a version that somebody else removed is no trouble", got=[got["n"], requests.get(f"{url}/p3", params={"conflicts": "true"}).json()], want=[3, got])
 
-    for n in range(1, 7):      # the n-th request of the program is never answered, and never done
+    plant("p4", {"n": 1}, {"n": 2})
+    calls.clear()
+    rivals = [lambda real: real(requests.Session(), "PUT", f"{url}/p4", json={"_rev": f"2-{1:032x}", "n": 50})]
+
+    def write_before_the_delete(session, method, *args, real=requests.Session.request, **kwargs):
+        if method.upper() in ("DELETE", "POST") and rivals:
+            rivals.pop()(real)
+        return real(session, method, *args, **kwargs)
+
+    def add(versions):
+        calls.append(sorted(version["n"] for version in versions))
+        return {"n": sum(version["n"] for version in versions)}
+
+    requests.Session.request, real = write_before_the_delete, requests.Session.request
+    try:
+        got = outcome(lambda: settle(url, "p4", add))
+    finally:
+        requests.Session.request = real
+    check("when somebody wrote on a version before it was deleted, that is merged too", got=[calls, got and got["n"]], want=[[[1, 2], [3, 50]], 53],
+          cause="409 for a DELETE: the version is not the last of its branch any more. Look again whether conflicts are left")
+
+    for n in range(1, 8):      # the n-th request of the program is never answered, and never done
         plant(f"k{n}", {"n": 1}, {"n": 2})
         left = [n]
 

@@ -92,7 +92,7 @@ def load(driver, users, follows):
 
 # %% check="load" points=2
 import stores
-from course.graph import ask, connect
+from course import graph
 
 with task("9.1"):
     server = stores.start("neo4j")
@@ -101,74 +101,73 @@ with task("9.1"):
     chidi = {"user_id": "u2", "name": "Chidi Almeida", "city": "Bogotá"}
     users = "MATCH (u:User) RETURN u.user_id, u.name, u.city ORDER BY u.user_id, u.city"
     follows = "MATCH (a)-[:FOLLOWS]->(b) RETURN a.user_id, b.user_id ORDER BY a.user_id, b.user_id"
-    with connect(server) as driver:
+    with graph.connect(server) as driver:
         check("the pair without its user is returned", got=outcome(lambda: load(driver, [giulia, chidi], [("u1", "u2"), ("u1", "u9")])),
               want=[("u1", "u9")])
-        check("two users are there, with name and city", got=ask(driver, users),
+        check("two users are there, with name and city", got=graph.ask(driver, users),
               want=[("u1", "Giulia Virtanen", "Oslo"), ("u2", "Chidi Almeida", "Bogotá")],
               cause="merge each user by itself on user_id, then SET the rest; a pair with a missing user adds no node")
-        check("one follows the other", got=ask(driver, follows), want=[("u1", "u2")])
+        check("one follows the other", got=graph.ask(driver, follows), want=[("u1", "u2")])
         load(driver, [giulia, chidi], [("u1", "u2"), ("u1", "u2")])
-        check("loaded again, there are still two users", got=[row[0] for row in ask(driver, users)], want=["u1", "u2"],
+        check("loaded again, there are still two users", got=[row[0] for row in graph.ask(driver, users)], want=["u1", "u2"],
               cause="CREATE creates whatever is there; so does MERGE of a pattern that is not there as a whole")
-        check("and one follow", got=ask(driver, follows), want=[("u1", "u2")], cause="CREATE adds a relationship each time, MERGE does not")
+        check("and one follow", got=graph.ask(driver, follows), want=[("u1", "u2")], cause="CREATE adds a relationship each time, MERGE does not")
 
 # %% hidden="load" points=1 topic="users and pairs that are twice in a list, a user who moves, users of an earlier night, empty lists"
 import stores
-from course.graph import ask, connect
+from course import graph
 
 with task("9.1"):
     server = stores.start("neo4j")
     server.reset()
-    with connect(server) as driver:
+    with graph.connect(server) as driver:
         def person(number, city):
             return {"user_id": f"u{number}", "name": f"user {number}", "city": city}
 
         load(driver, [person(1, "Oslo"), person(2, "Lima")], [("u2", "u1"), ("u2", "u1")])
-        ask(driver, "MATCH (u:User {user_id: 'u1'}) SET u.credit = 500")
+        graph.ask(driver, "MATCH (u:User {user_id: 'u1'}) SET u.credit = 500")
         check("nothing to load, nothing left over", got=load(driver, [], []), want=[])
         got = load(driver, [person(1, "Quito"), person(3, "Turin"), person(1, "Porto")], [("u8", "u1"), ("u3", "u2"), ("u1", "u9"), ("u8", "u1")])
         check("users of an earlier night exist, and each pair that is left over is returned once, sorted", got=got, want=[("u1", "u9"), ("u8", "u1")],
               cause="whether a user exists is a question to the database, not to today's list")
-        cities = ask(driver, "MATCH (u:User) RETURN u.user_id, u.city ORDER BY u.user_id, u.city")
+        cities = graph.ask(driver, "MATCH (u:User) RETURN u.user_id, u.city ORDER BY u.user_id, u.city")
         check("a user who moves is one user, in the new city", got=cities, want=[("u1", "Porto"), ("u2", "Lima"), ("u3", "Turin")],
               cause="properties inside MERGE's braces are part of what is looked for; ON CREATE SET is not done for a user who exists; "
                     "of a user who is twice in the list, the last one counts")
-        credit = ask(driver, "MATCH (u:User {user_id: 'u1'}) RETURN u.credit")
+        credit = graph.ask(driver, "MATCH (u:User {user_id: 'u1'}) RETURN u.credit")
         check("the user's other properties stay", got=credit, want=[(500,)], cause="SET u = row replaces all properties; set name and city, or use +=")
-        pairs = ask(driver, "MATCH (a)-[:FOLLOWS]->(b) RETURN a.user_id, b.user_id ORDER BY a.user_id")
+        pairs = graph.ask(driver, "MATCH (a)-[:FOLLOWS]->(b) RETURN a.user_id, b.user_id ORDER BY a.user_id")
         check("the follows of both nights are there, each once", got=pairs, want=[("u2", "u1"), ("u3", "u2")],
               cause="a pair may be twice in one list, before either of them is in the graph: MERGE the relationship")
 
 # %% hidden="load" points=1 topic="names and ids that try to be Cypher"
 import stores
-from course.graph import ask, connect
+from course import graph
 
 with task("9.1"):
     server = stores.start("neo4j")
     server.reset()
     hostile = ["Sean O'Brien", 'a "quoted" name', "x'}) WITH 1 AS x MATCH (n) DETACH DELETE n //", "back\\slash", "{$name}", "`", "İzmir 東京"]
     people = [{"user_id": f"id {name}", "name": name, "city": name[::-1]} for name in hostile]
-    with connect(server) as driver:
-        ask(driver, "CREATE (:Witness)")
+    with graph.connect(server) as driver:
+        graph.ask(driver, "CREATE (:Witness)")
         got = outcome(lambda: load(driver, people, [(people[0]["user_id"], person["user_id"]) for person in people[1:]]))
         check("every name is only a name", got=got, want=[], cause="send values as parameters ($users), never as part of the text")
-        stored = ask(driver, "MATCH (u:User) RETURN u.user_id, u.name, u.city ORDER BY u.name")
+        stored = graph.ask(driver, "MATCH (u:User) RETURN u.user_id, u.name, u.city ORDER BY u.name")
         check("each is stored as it was sent", got=stored, want=sorted((tuple(person.values()) for person in people), key=lambda row: row[1]))
-        check("and the rest of the graph is untouched", got=ask(driver, "MATCH (w:Witness) RETURN count(w)"), want=[(1,)])
+        check("and the rest of the graph is untouched", got=graph.ask(driver, "MATCH (w:Witness) RETURN count(w)"), want=[(1,)])
 
 # %% hidden="load" points=1 topic="how many queries the whole shop takes"
 import stores
-from course import shopstream
-from course.graph import ask, connect
+from course import graph, shopstream
 
 with task("9.1"):
     server = stores.start("neo4j")
     server.reset()
     shop = shopstream.load()
     people = [{"user_id": user.user_id, "name": user.name, "city": user.city} for user in shop.users]
-    with connect(server) as driver:
-        ask(driver, "CREATE CONSTRAINT user_id IF NOT EXISTS FOR (u:User) REQUIRE u.user_id IS UNIQUE")
+    with graph.connect(server) as driver:
+        graph.ask(driver, "CREATE CONSTRAINT user_id IF NOT EXISTS FOR (u:User) REQUIRE u.user_id IS UNIQUE")
         with server.record() as log:
             got = load(driver, people[:150], shop.follows[:200])
         check("150 users and 200 follows take at most 4 queries", got=len(log.queries), want=between(1, 4),
@@ -222,13 +221,13 @@ def recommend(driver, user_id, limit):
 
 # %% check="recommend" points=2
 import stores
-from course.graph import connect, make
+from course import graph
 
 with task("9.2"):
     server = stores.start("neo4j")
     server.reset()
-    with connect(server) as driver:
-        make(driver, follows="u1>u2 u1>u3 u2>u4 u3>u4 u3>u5 u2>u3",
+    with graph.connect(server) as driver:
+        graph.make(driver, follows="u1>u2 u1>u3 u2>u4 u3>u4 u3>u5 u2>u3",
              bought="u1>p1 u2>p8 u3>p9 u4>p1 u4>p2 u4>p3 u5>p3 u5>p10")
         check("friends of friends recommend what the user lacks", got=outcome(lambda: recommend(driver, "u1", 9)),
               want=[("p3", 2), ("p10", 1), ("p2", 1)],
@@ -238,13 +237,13 @@ with task("9.2"):
 
 # %% hidden="recommend" points=1 topic="friends who follow back, and ties"
 import stores
-from course.graph import connect, make
+from course import graph
 
 with task("9.2"):
     server = stores.start("neo4j")
     server.reset()
-    with connect(server) as driver:
-        make(driver, follows="u1>u2 u2>u1 u2>u3 u3>u1 u2>u6 u6>u7 u1>u8", bought="u7>p99 u3>p5 u6>p5 " +
+    with graph.connect(server) as driver:
+        graph.make(driver, follows="u1>u2 u2>u1 u2>u3 u3>u1 u2>u6 u6>u7 u1>u8", bought="u7>p99 u3>p5 u6>p5 " +
              " ".join(f"u3>p{n}" for n in (2, 10, 30, 4)) + " u1>p30 u8>p4")
         check("those who follow back, direct friends and people further away do not count",
               got=recommend(driver, "u1", 9), want=[("p5", 2), ("p10", 1), ("p2", 1), ("p4", 1)],
@@ -256,8 +255,7 @@ with task("9.2"):
 # %% hidden="recommend" points=2 topic="the shop: results, one query, rows; a hostile user id"
 import stores
 from collections import Counter
-from course import shopstream
-from course.graph import ask, connect, make
+from course import graph, shopstream
 
 with task("9.2"):
     server = stores.start("neo4j")
@@ -271,8 +269,8 @@ with task("9.2"):
     mine = {product for user, product in bought if user == "u17"}
     people_of = Counter(product for user, product in bought if user in others and product not in mine)
     want = sorted(people_of.items(), key=lambda item: (-item[1], item[0]))
-    with connect(server) as driver:
-        make(driver, follows=sorted(nearby), bought=[pair for pair in bought if pair[0] in people])
+    with graph.connect(server) as driver:
+        graph.make(driver, follows=sorted(nearby), bought=[pair for pair in bought if pair[0] in people])
         with server.record() as log:
             got = recommend(driver, "u17", 10)
         check("ten products for u17", got=got, want=want[:10])
@@ -332,35 +330,34 @@ def rings(driver):
 
 # %% check="rings" points=2
 import stores
-from course.graph import connect, make
+from course import graph
 
 with task("9.3"):
     server = stores.start("neo4j")
-    with connect(server) as driver:
+    with graph.connect(server) as driver:
         server.reset()
-        make(driver, follows="u2>u3 u3>u1 u1>u2 u7>u8 u8>u7", bought="u2>p1 u3>p1")
+        graph.make(driver, follows="u2>u3 u3>u1 u1>u2 u7>u8 u8>u7", bought="u2>p1 u3>p1")
         check("a ring of three is found once, from its smallest id", got=rings(driver), want=[["u1", "u2", "u3"]],
               cause="every member is a start, so a circle is found once for each; two who follow each other are no ring")
         server.reset()
-        make(driver, follows="u2>u3 u3>u1 u1>u2 u9>u2")
+        graph.make(driver, follows="u2>u3 u3>u1 u1>u2 u9>u2")
         check("a circle with a follower outside is no ring", got=rings(driver), want=[],
               cause="each member is followed by exactly one user: count all who follow them")
         server.reset()
-        make(driver, follows="u2>u3 u3>u1 u1>u2 u1>u9")
+        graph.make(driver, follows="u2>u3 u3>u1 u1>u2 u1>u9")
         check("nor is a circle that follows somebody outside", got=rings(driver), want=[],
               cause="each member follows exactly one user: count all whom they follow")
 
 # %% check="rings" points=1
 import stores
-from course import shopstream
-from course.graph import connect, make
+from course import graph, shopstream
 
 with task("9.3"):
     server = stores.start("neo4j")
     server.reset()
     shop = shopstream.load()
-    with connect(server) as driver:
-        make(driver, follows=shop.follows)
+    with graph.connect(server) as driver:
+        graph.make(driver, follows=shop.follows)
         with server.record() as log:
             got = rings(driver)
         check("the shop has one ring", got=got, want=[sorted(shop.traps["ring"].where)])
@@ -369,23 +366,23 @@ with task("9.3"):
 
 # %% hidden="rings" points=2 topic="several rings, sizes from 2 to 9, ids in text order, a circle with a tail"
 import stores
-from course.graph import connect, make
+from course import graph
 
 with task("9.3"):
     server = stores.start("neo4j")
-    with connect(server) as driver:
+    with graph.connect(server) as driver:
         def circle(ids):
             return [(a, b) for a, b in zip(ids, [*ids[1:], ids[0]], strict=True)]
 
         server.reset()
-        make(driver, follows=[*circle(["b4", "b1", "b9", "b3"]), *circle(["a2", "a10", "a3"]), ("c1", "c2"), ("c2", "c3")])
+        graph.make(driver, follows=[*circle(["b4", "b1", "b9", "b3"]), *circle(["a2", "a10", "a3"]), ("c1", "c2"), ("c2", "c3")])
         check("two rings, sorted, each from its smallest id", got=outcome(lambda: rings(driver)),
               want=[["a10", "a3", "a2"], ["b1", "b9", "b3", "b4"]], cause="ids are text, so a10 is smaller than a2; the order goes along the arrows")
         server.reset()
-        make(driver, follows=[pair for size in range(2, 10) for pair in circle([f"s{size}-{n}" for n in range(size)])])
+        graph.make(driver, follows=[pair for size in range(2, 10) for pair in circle([f"s{size}-{n}" for n in range(size)])])
         check("rings of 3 to 8 count, 2 and 9 do not", got=[len(ring) for ring in rings(driver)], want=[3, 4, 5, 6, 7, 8])
         server.reset()
-        make(driver, follows=[*circle(["u1", "u2", "u3", "u4"]), ("u2", "u4"), *circle(["v1", "v2", "v3"]), ("v0", "v1")])
+        graph.make(driver, follows=[*circle(["u1", "u2", "u3", "u4"]), ("u2", "u4"), *circle(["v1", "v2", "v3"]), ("v0", "v1")])
         check("a shortcut or a tail breaks the ring", got=rings(driver), want=[])
         server.reset()
         check("no users, no rings", got=rings(driver), want=[])
@@ -456,13 +453,13 @@ def _checked(most):
 
 # %% check="paths" points=2 differs="Cypher promises no order of rows without ORDER BY, so the dictionary is filled in another order"
 import stores
-from course.graph import connect, make
+from course import graph
 
 with task("9.4"):
     server = stores.start("neo4j")
     server.reset()
-    with connect(server) as driver:
-        make(driver, follows="u1>u2 u2>u3 u3>u4 u4>u5 u5>u1 u1>u4")
+    with graph.connect(server) as driver:
+        graph.make(driver, follows="u1>u2 u2>u3 u3>u4 u4>u5 u5>u1 u1>u4")
         check("the shortest way follows the arrows", got=route(driver, "u1", "u5", 4), want=["u1", "u4", "u5"],
               cause="u5 follows u1, not the other way round")
         check("the bound counts hops", got=outcome(lambda: [route(driver, "u2", "u1", 3), route(driver, "u2", "u1", 4)]),
@@ -474,31 +471,31 @@ with task("9.4"):
 
 # %% hidden="paths" points=1 topic="users who are not there, nobody to reach, ids that try to be Cypher"
 import stores
-from course.graph import ask, connect, make
+from course import graph
 
 with task("9.4"):
     server = stores.start("neo4j")
     server.reset()
     hostile = "u1'}) DETACH DELETE a //"
-    with connect(server) as driver:
-        make(driver, follows=[("u1", "u2"), ("u2", hostile), ("u8", "u9")])
+    with graph.connect(server) as driver:
+        graph.make(driver, follows=[("u1", "u2"), ("u2", hostile), ("u8", "u9")])
         check("no way to a user who is not there", got=[route(driver, "u1", "u99", 5), route(driver, "u99", "u1", 5)], want=[None, None])
         check("nor from such a user to themselves", got=route(driver, "u99", "u99", 5), want=None)
         check("no way to another part of the graph", got=route(driver, "u1", "u9", 8), want=None)
         check("nobody to reach", got=[reachable(driver, "u9", 3), reachable(driver, "u99", 3)], want=[{}, {}])
         check("an id is only a value", got=outcome(lambda: route(driver, "u1", hostile, 5)), want=["u1", "u2", hostile])
         check("also as a start", got=outcome(lambda: reachable(driver, hostile, 5)), want={})
-        check("everybody is still there", got=ask(driver, "MATCH (u:User) RETURN count(u)"), want=[(5,)])
+        check("everybody is still there", got=graph.ask(driver, "MATCH (u:User) RETURN count(u)"), want=[(5,)])
 
 # %% hidden="paths" points=1 topic="a bound that is no whole number from 1 to 8"
 import stores
-from course.graph import ask, connect, make
+from course import graph
 
 with task("9.4"):
     server = stores.start("neo4j")
     server.reset()
-    with connect(server) as driver:
-        make(driver, follows=[(f"u{n}", f"u{n + 1}") for n in range(1, 10)])
+    with graph.connect(server) as driver:
+        graph.make(driver, follows=[(f"u{n}", f"u{n + 1}") for n in range(1, 10)])
         check("eight hops are allowed", got=outcome(lambda: (route(driver, "u1", "u9", 8), len(reachable(driver, "u1", 8)))),
               want=([f"u{n}" for n in range(1, 10)], 8))
         with server.record() as log:
@@ -513,8 +510,7 @@ with task("9.4"):
 
 # %% hidden="paths" points=1 topic="the shop: distances, queries and rows" differs="Cypher promises no order of rows without ORDER BY, so the dictionary is filled in another order"
 import stores
-from course import shopstream
-from course.graph import connect, make
+from course import graph, shopstream
 
 with task("9.4"):
     server = stores.start("neo4j")
@@ -527,8 +523,8 @@ with task("9.4"):
     for hops in (1, 2, 3):
         frontier = {b for a in frontier for b in follows.get(a, [])} - want.keys() - {"u17"}
         want |= dict.fromkeys(frontier, hops)
-    with connect(server) as driver:
-        make(driver, follows=shop.follows)
+    with graph.connect(server) as driver:
+        graph.make(driver, follows=shop.follows)
         with server.record() as log:
             got = reachable(driver, "u17", 3)
         check("everybody within three hops of u17", got=got, want=want, cause="min(length(path)), grouped by person")
@@ -616,18 +612,18 @@ def _place_once(tx, order):
 
 # %% check="order" points=2
 import stores
-from course.graph import ask, connect
+from course import graph
 
 with task("9.5"):
     server = stores.start("neo4j")
     server.reset()
-    with connect(server) as driver:
+    with graph.connect(server) as driver:
         prepare(driver)
         check("prepare can be called twice", got=outcome(lambda: prepare(driver)), want=None)
-        ask(driver, "CREATE (:User {user_id: 'u17'}), (:Product {product_id: 'p7', stock: 5})")
+        graph.ask(driver, "CREATE (:User {user_id: 'u17'}), (:Product {product_id: 'p7', stock: 5})")
         check("an order lowers the stock", got=place(driver, "o-1", "u17", "p7", 2), want=3)
         check("the order hangs between user and product",
-              got=ask(driver, "MATCH (u:User)-[:PLACED]->(o:Order)-[:OF]->(p:Product) RETURN u.user_id, o.order_id, o.quantity, p.product_id, p.stock"),
+              got=graph.ask(driver, "MATCH (u:User)-[:PLACED]->(o:Order)-[:OF]->(p:Product) RETURN u.user_id, o.order_id, o.quantity, p.product_id, p.stock"),
               want=[("u17", "o-1", 2, "p7", 3)])
         check("placed again, nothing changes", got=place(driver, "o-1", "u17", "p7", 2), want=3,
               cause="the order is there already: look for its id first")
@@ -635,41 +631,41 @@ with task("9.5"):
         check("the last pieces can be bought", got=outcome(lambda: place(driver, "o-3", "u17", "p7", 3)), want=0)
         check("an order that was placed stays placed when the stock is gone", got=outcome(lambda: place(driver, "o-1", "u17", "p7", 2)), want=0,
               cause="ask whether the order is there before you look at the stock")
-        check("two orders are there", got=ask(driver, "MATCH (o:Order) RETURN o.order_id ORDER BY o.order_id"), want=[("o-1",), ("o-3",)])
+        check("two orders are there", got=graph.ask(driver, "MATCH (o:Order) RETURN o.order_id ORDER BY o.order_id"), want=[("o-1",), ("o-3",)])
 
 # %% hidden="order" points=1 topic="who is not there, and what an error leaves behind"
 import stores
-from course.graph import ask, connect
+from course import graph
 
 with task("9.5"):
     server = stores.start("neo4j")
     server.reset()
     everything = "MATCH (n) OPTIONAL MATCH (n)-[r]->() RETURN count(DISTINCT n), count(r), sum(n.stock)"
-    with connect(server) as driver:
+    with graph.connect(server) as driver:
         prepare(driver)
-        ask(driver, "CREATE (:User {user_id: 'u17'}), (:Product {product_id: 'p7', stock: 5})")
+        graph.ask(driver, "CREATE (:User {user_id: 'u17'}), (:Product {product_id: 'p7', stock: 5})")
         check("a user who is not there raises KeyError", got=outcome(lambda: place(driver, "o-1", "u9", "p7", 1)), want=raises(KeyError))
         check("a product that is not there raises KeyError", got=outcome(lambda: place(driver, "o-1", "u17", "p'9", 1)), want=raises(KeyError))
         with server.record() as log:
             check("too little stock raises ValueError, also for a first order", got=outcome(lambda: place(driver, "o-1", "u17", "p7", 6)), want=raises(ValueError))
         check("and is not tried again", got=log.count("BEGIN"), want=between(0, 1), cause="catch IncompleteCommit only: other errors mean that asking again is no use")
-        check("nothing has changed", got=ask(driver, everything), want=[(2, 0, 5)], cause="raise inside the transaction, and it is rolled back")
+        check("nothing has changed", got=graph.ask(driver, everything), want=[(2, 0, 5)], cause="raise inside the transaction, and it is rolled back")
         check("the order can be placed afterwards", got=place(driver, "o-1", "u17", "p7", 5), want=0)
 
 # %% hidden="order" points=1 topic="the constraint, and one transaction for all" differs="Neo4j names the label and the property, the embedded engine the index"
 import neo4j
 import stores
-from course.graph import ask, connect
+from course import graph
 
 with task("9.5"):
     server = stores.start("neo4j")
     server.reset()
-    with connect(server) as driver:
+    with graph.connect(server) as driver:
         prepare(driver)
-        ask(driver, "CREATE (:Order {order_id: 'o-1'})")
-        check("the database refuses a second order of that id", got=outcome(lambda: ask(driver, "CREATE (:Order {order_id: 'o-1'})")),
+        graph.ask(driver, "CREATE (:Order {order_id: 'o-1'})")
+        check("the database refuses a second order of that id", got=outcome(lambda: graph.ask(driver, "CREATE (:Order {order_id: 'o-1'})")),
               want=raises(neo4j.exceptions.ConstraintError), cause="prepare creates a constraint: REQUIRE o.order_id IS UNIQUE")
-        ask(driver, "CREATE (:User {user_id: 'u17'}), (:Product {product_id: 'p7', stock: 5})")
+        graph.ask(driver, "CREATE (:User {user_id: 'u17'}), (:Product {product_id: 'p7', stock: 5})")
         with server.record() as log:
             place(driver, "o-2", "u17", "p7", 1)
         check("one transaction", got=(log.count("BEGIN"), log.count("COMMIT")), want=(1, 1),
@@ -678,25 +674,25 @@ with task("9.5"):
 # %% hidden="order" points=2 topic="transient errors, and replies that are lost"
 import neo4j
 import stores
-from course.graph import ask, connect
+from course import graph
 
 with task("9.5"):
     server = stores.start("neo4j")
     server.reset()
     state = "MATCH (p:Product) RETURN p.stock, COUNT { (:Order) }"
-    with connect(server) as driver:
+    with graph.connect(server) as driver:
         prepare(driver)
-        ask(driver, "CREATE (:User {user_id: 'u17'}), (:Product {product_id: 'p7', stock: 10})")
+        graph.ask(driver, "CREATE (:User {user_id: 'u17'}), (:Product {product_id: 'p7', stock: 10})")
         with server.faults.transient("COMMIT", times=2):
             got = outcome(lambda: place(driver, "o-1", "u17", "p7", 1))
         check("two transient errors are survived", got=got, want=9, cause="execute_write tries again, session.begin_transaction does not")
-        check("and the stock is lowered once", got=ask(driver, state), want=[(9, 1)])
+        check("and the stock is lowered once", got=graph.ask(driver, state), want=[(9, 1)])
         with server.faults.drop_reply("COMMIT", times=1):
             got = outcome(lambda: place(driver, "o-2", "u17", "p7", 1))
         check("a lost reply is asked for again", got=got, want=8, cause="IncompleteCommit leaves it to you, and your order id makes it safe")
-        check("and the order is placed once", got=ask(driver, state), want=[(8, 2)])
+        check("and the order is placed once", got=graph.ask(driver, state), want=[(8, 2)])
         with server.faults.drop_reply("COMMIT", times=9), server.record() as log:
             got = outcome(lambda: place(driver, "o-3", "u17", "p7", 1))
         check("after three lost replies the error reaches the caller", got=got, want=raises(neo4j.exceptions.IncompleteCommit))
         check("three attempts in all", got=log.count("COMMIT"), want=3)
-        check("which placed one order", got=ask(driver, state), want=[(7, 3)])
+        check("which placed one order", got=graph.ask(driver, state), want=[(7, 3)])

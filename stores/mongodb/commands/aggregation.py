@@ -6,6 +6,7 @@ from stores.mongodb.commands.reads import explained, first_batch, share
 from stores.mongodb.commands.registry import command
 from stores.mongodb.commands.writes import required
 from stores.mongodb.errors import MongoError, failed_to_parse, type_mismatch
+from stores.mongodb.stages import STAGES
 
 AGGREGATE = {
     **{"pipeline": "array", "cursor": "object", "hint": "object|string", "let": "object", "collation": "object"},
@@ -16,6 +17,7 @@ AGGREGATE = {
 }
 WHOLE_DATABASE = "$cmd.aggregate"
 WRITES = ("$out", "$merge")
+WITHOUT_COLLECTION = ("$currentOp", "$documents", "$listLocalSessions")
 NOT_IN_TRANSACTIONS = (*WRITES, "$changeStream", "$collStats", "$currentOp", "$indexStats", "$listSessions", "$listLocalSessions")
 NOT_IN_API_1 = ("$currentOp", "$indexStats", "$listLocalSessions", "$listSessions", "$planCacheStats", "$search")
 
@@ -26,6 +28,7 @@ async def aggregate(call):
     pipeline = required(call, "pipeline")
     name = _collection_name(call)
     _check(call, pipeline)
+    _check_target(name, pipeline)
     operation = share(call)
     operation.bypass_validation = call.flag("bypassDocumentValidation")
     operation.allow_disk = call.flag("allowDiskUse", True)
@@ -68,6 +71,16 @@ def _check(call, pipeline):
             raise MongoError("InvalidOptions", f"{name} cannot be used with a 'linearizable' read concern level")
         if call.flag("apiStrict") and name in NOT_IN_API_1:
             raise MongoError("APIStrictError", f"stage {name} is not allowed with 'apiStrict: true' in API Version 1")
+
+
+def _check_target(name, pipeline):
+    """Raise where the first stage reads a collection and none is named, or the other way round."""
+    first = next(iter(pipeline[0]), None) if pipeline else None
+    if name != WHOLE_DATABASE and first in WITHOUT_COLLECTION:
+        raise MongoError("InvalidNamespace", f"'{first}' can only be run with {{aggregate: 1}}")
+    if name == WHOLE_DATABASE and (first is None or first in STAGES) and first not in (*WITHOUT_COLLECTION, "$changeStream"):
+        told = f"'{first}'; a collection is required." if first else "an empty pipeline."
+        raise MongoError("InvalidNamespace", f"{{aggregate: 1}} is not valid for {told}")
 
 
 def _batch_size(call):

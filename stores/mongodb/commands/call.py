@@ -2,13 +2,12 @@
 
 import asyncio
 import re
-from datetime import datetime, timedelta
 
 from stores.mongodb import expressions
 from stores.mongodb.commands.registry import wrong_type
 from stores.mongodb.errors import MongoError, bad_value
 from stores.mongodb.operation import Blocked, Operation
-from stores.mongodb.ordering import MISSING, type_name
+from stores.mongodb.ordering import MISSING, date_of, type_name
 
 BLOCKED = 3.0  # seconds that a write waits for a transaction which has written the same document
 TRY_AGAIN = 0.01  # seconds
@@ -34,7 +33,7 @@ class Call:
         self.number = None  # transaction number of a retryable write or a transaction
         self.transaction = None  # the engine's
         self.returned = None  # documents, for the record
-        self.operation = Operation(now=datetime(1970, 1, 1) + timedelta(seconds=node.clock.now()))
+        self.operation = Operation(now=date_of(node.clock.now() * 1000))
         self.cursor = None  # where the cost is counted by a cursor instead
         self.fail = None  # what a fail point does to it
         self.reply_lost = False
@@ -85,13 +84,14 @@ class Call:
 
     async def write(self, step):
         """Return step(), waiting where an open transaction has written the same document."""
-        seconds = min(BLOCKED, self.operation.max_time or BLOCKED)
+        limit = self.operation.time_limit
+        seconds = min(BLOCKED, limit.seconds if limit else BLOCKED)
         for _ in range(round(seconds / TRY_AGAIN)):
             try:
                 return step()
             except Blocked:
                 await asyncio.sleep(TRY_AGAIN)
-        if self.operation.max_time:
+        if limit:
             raise MongoError("MaxTimeMSExpired", "operation exceeded time limit")
         return step()
 

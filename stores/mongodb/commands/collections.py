@@ -51,6 +51,14 @@ def coll_mod(call):
     return call.engine.coll_mod(call.database, call.collection_name, options) or {}
 
 
+@command("convertToCapped", fields={"size": "number"})
+def convert_to_capped(call):
+    """Make a collection capped: its youngest documents stay, and of its indexes that on _id."""
+    call.engine.convert_to_capped(call.database, call.collection_name, required(call, "size"))
+    _close_cursors(call, lambda namespace: namespace == call.namespace)
+    return {}
+
+
 @command("drop", fields={}, api=True)
 def drop(call):
     """Drop a collection; dropping one that does not exist is no error."""

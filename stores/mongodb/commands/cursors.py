@@ -28,9 +28,14 @@ async def get_more(call):
         raise MongoError("BadValue", "cannot set maxTimeMS on getMore command for a non-awaitData cursor")
     size = call.count("batchSize")
     call.cursor = cursor
+    limit = cursor.operation.time_limit
     try:
         failpoints.at_get_more(call)
+        if limit is not None:
+            limit.resume()
         documents = await _batch(call, cursor, size or None)
+        if limit is not None:
+            limit.rest()
     except MongoError as error:
         call.node.cursors.kill(cursor.id)
         if cursor.resumable and error.code in RESUMABLE_CODES:

@@ -4,16 +4,18 @@ import hashlib
 import os
 import platform
 import socket
-from datetime import datetime, timedelta
 
 import bson
+import psutil
 from bson import Int64
 
 from stores.mongodb.commands.collections import each_stats
 from stores.mongodb.commands.handshake import SET_NAME, VERSION
 from stores.mongodb.commands.refused import refuse, refuse_search
 from stores.mongodb.commands.registry import COMMANDS, command
+from stores.mongodb.commands.writes import required
 from stores.mongodb.errors import MongoError
+from stores.mongodb.ordering import date_of
 
 
 @command("serverStatus", fields=dict.fromkeys(("repl", "metrics", "locks", "opcounters", "wiredTiger", "mirroredReads"), "any"))
@@ -30,7 +32,8 @@ def server_status(call):
         "uptime": uptime,
         "uptimeMillis": Int64(uptime * 1000),
         "uptimeEstimate": Int64(uptime),
-        "localTime": _date(node.clock.now()),
+        "localTime": date_of(node.clock.now() * 1000),
+        "mem": _memory(),
         "connections": {"current": len(node.connections), "available": 65_536, "totalCreated": node.total_connections},
         "logicalSessionRecordCache": {"activeSessionsCount": len(node.sessions)},
         "metrics": {
@@ -51,6 +54,12 @@ def server_status(call):
         "storageEngine": {"name": "embedded", "persistent": False, "supportsSnapshotReadConcern": True},
         "transactions": {"currentOpen": Int64(sum(transaction.state == "in progress" for transaction in transactions))},
     }
+
+
+def _memory():
+    """Return the memory of this process in MB, in serverStatus' words."""
+    used = psutil.Process().memory_info()
+    return {"bits": 64, "resident": used.rss >> 20, "virtual": used.vms >> 20, "supported": True}
 
 
 COLL_STATS = {"scale": "number"}
@@ -122,7 +131,7 @@ def host_info(call):
     """Say on which machine this is."""
     return {
         "system": {
-            "currentTime": _date(call.node.clock.now()),
+            "currentTime": date_of(call.node.clock.now() * 1000),
             "hostname": socket.gethostname(),
             "cpuAddrSize": 64,
             "numCores": os.cpu_count(),
@@ -188,7 +197,7 @@ def replica_set_status(call):
     """Say how the replica set is: it has one member."""
     node = call.node
     member = {"_id": 0, "name": node.address, "health": 1.0, "state": 1, "stateStr": "PRIMARY", "self": True}
-    return {"set": SET_NAME, "date": _date(node.clock.now()), "myState": 1, "term": Int64(1), "members": [member]}
+    return {"set": SET_NAME, "date": date_of(node.clock.now() * 1000), "myState": 1, "term": Int64(1), "members": [member]}
 
 
 @command("replSetGetConfig", admin=True)
@@ -204,6 +213,13 @@ def current_op(call):
     return {"inprog": [{**each, "active": each["connectionId"] == mine} for each in call.node.current_op()]}
 
 
+@command("killOp", fields={"op": "any"}, admin=True)
+def kill_op(call):
+    """Take note of the wish: as in MongoDB an operation that is over is no error, and none runs beside this command."""
+    required(call, "op")
+    return {"info": "attempting to kill op"}
+
+
 @command("dbHash", "dbhash", fields={"collections": "array"})
 def db_hash(call):
     """Return a checksum of each collection's documents."""
@@ -217,7 +233,3 @@ def db_hash(call):
             hashes[each["name"]] = digest.hexdigest()
     whole = hashlib.md5("".join(hashes.values()).encode(), usedforsecurity=False).hexdigest()
     return {"host": call.node.address, "collections": hashes, "md5": whole, "timeMillis": 0}
-
-
-def _date(seconds):
-    return datetime(1970, 1, 1) + timedelta(seconds=seconds)

@@ -7,6 +7,7 @@ from bson import Int64, Timestamp
 from stores.mongodb.commands import failpoints, registry
 from stores.mongodb.commands.call import Call, whole
 from stores.mongodb.errors import RETRYABLE_WRITE, TRANSIENT, MongoError, bad_value, failed_to_parse
+from stores.mongodb.operation import TimeLimit
 from stores.mongodb.protocol.messages import OP_QUERY
 
 LEVELS = ("local", "available", "majority", "linearizable", "snapshot")
@@ -33,6 +34,8 @@ async def run(node, request, connection):
         reply = call.spec.handler(call)
         if inspect.isawaitable(reply):
             reply = await reply
+        if call.operation.time_limit is not None:
+            call.operation.time_limit.rest()
         reply = reply if "ok" in reply else {**reply, "ok": 1.0}
         if call.transaction is not None and "writeErrors" in reply:
             node.sessions.abort(call.session)
@@ -91,9 +94,10 @@ def _limit_time(call):
         raise bad_value(f"{milliseconds} value for maxTimeMS is out of range [0, 2147483647]")
     if not milliseconds or call.spec.name == "getMore":  # there it says how long to wait for data
         return
-    call.operation.max_time = milliseconds / 1000
-    if call.connection.front.loop.time() - call.request.arrived > call.operation.max_time:
+    limit = call.operation.time_limit = TimeLimit(milliseconds / 1000)
+    if call.connection.front.loop.time() - call.request.arrived > limit.seconds:
         raise MongoError("MaxTimeMSExpired", "operation exceeded time limit")
+    limit.resume()
 
 
 def _enter_session(call):

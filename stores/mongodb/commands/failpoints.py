@@ -104,7 +104,7 @@ def at_statement(call):
 
 def at_get_more(call):
     """Let failGetMoreAfterCursorCheckout act."""
-    if call.cursor.operation.max_time and call.node.fail_points[TIME_OUT].hits() is not None:
+    if call.cursor.operation.time_limit and call.node.fail_points[TIME_OUT].hits() is not None:
         raise MongoError("MaxTimeMSExpired", "operation exceeded time limit")
     data = call.node.fail_points[GET_MORE].hits()
     if data is None:

@@ -107,7 +107,7 @@ def build_info(call):
         "debug": False,
         "maxBsonObjectSize": MAX_DOCUMENT,
         "storageEngines": ["embedded"],
-        "embedded": f"mongomock {mongomock.__version__}, extended, in this Python process: not MongoDB",
+        "embedded": f"our own engine on mongomock {mongomock.__version__}'s stores, in this Python process: not MongoDB",
     }
 
 

@@ -18,7 +18,7 @@ SHARDING = (
     *("reshardCollection", "shardCollection", "shardingState", "split", "unshardCollection", "updateZoneKeyRange"),
 )
 SERVER = (
-    *("compact", "cloneCollectionAsCapped", "connPoolStats", "convertToCapped", "filemd5", "fsync", "fsyncUnlock", "killOp"),
+    *("compact", "cloneCollectionAsCapped", "connPoolStats", "filemd5", "fsync", "fsyncUnlock"),
     *("logRotate", "mapReduce", "mapreduce", "planCacheClear", "planCacheClearFilters", "planCacheListFilters", "planCacheSetFilter"),
     *("profile", "reIndex", "rotateCertificates", "setClusterParameter", "getClusterParameter", "setDefaultRWConcern"),
     *("getDefaultRWConcern", "setFeatureCompatibilityVersion", "setIndexCommitQuorum", "setParameter", "setQuerySettings"),

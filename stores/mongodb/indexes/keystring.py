@@ -19,8 +19,8 @@ from bson.datetime_ms import DatetimeMS
 from stores.mongodb.ordering import Missing, milliseconds, regex_parts
 
 # The order of types: https://www.mongodb.com/docs/manual/reference/bson-type-comparison-order/
-# All lie between FIRST and LAST, also inverted, so these are below and above every encoding.
-FIRST, LAST = b"\x00", b"\xff"
+# All lie below LAST, also inverted.
+LAST = b"\xff"
 END = b"\x01"
 MIN_KEY = b"\x10"
 UNDEFINED = b"\x15"  # the key of an empty array

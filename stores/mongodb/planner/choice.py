@@ -115,6 +115,8 @@ def choose(store, request):
     if not store.is_created:
         return Chosen(store, request, Plan(build(store, request, nodes.NoRows())))
     plans = candidates(store, request)
+    if request.time_limit is not None:
+        _limit(plans, request.time_limit)
     if len(plans) == 1:
         return Chosen(store, request, plans[0])
     best = trial(store, plans)
@@ -122,6 +124,12 @@ def choose(store, request):
         for plan in plans:
             plan.tried = {"score": plan.score(), **numbers(plan.root), "executionStages": plan.root.executed()}
     return Chosen(store, request, best, [plan for plan in plans if plan is not best])
+
+
+def _limit(plans, time_limit):
+    for node in (node for plan in plans for node in plan.root.find(nodes.Node)):
+        if not node.inputs:
+            node.time_limit = time_limit
 
 
 def numbers(root):
@@ -258,7 +266,7 @@ def _either(store, request, conjunction, branches, trees):
     """Return the plan of an $or, each branch of which has an index; None if one has not."""
     scans, sources = [], []
     for branch in branches:
-        found = [each for tree in trees if (each := _branch(tree, branch, request))]
+        found = [each for tree in trees if (each := _branch(tree, conjunction, branch, request))]
         if not found:
             return None
         best = max(found, key=lambda access: access.rank())
@@ -269,17 +277,27 @@ def _either(store, request, conjunction, branches, trees):
             scan.direction = ways.provides_sort(scan, request.sort, request)
         sources.append(_branch_source(store, branch, scan, request))
     either = nodes.SortMerge(store, request.sort, request.fold, *sources) if merge else nodes.Or(*sources)
-    rest = together(residual(conjunction, None, branches))
+    settled = [leaf for leaf in conjunction.leaves if all(_settles(scan, leaf) for scan in scans)]
+    rest = together(residual(conjunction, ways.Access(None, [], settled), branches))
     source = nodes.Fetch(store, rest, request.query, either)
     return Plan(build(store, request, source, bool(merge) or not request.sort), scans)
 
 
-def _branch(tree, branch, request):
+def _settles(scan, leaf):
+    return any(leaf is each for each in (*scan.exact, *scan.by_keys))
+
+
+def _branch(tree, conjunction, branch, request):
+    """Return the Access of one branch of an $or, or None. What stands beside the $or helps too, as in MongoDB since 3.6.
+
+    Some condition of the branch itself must be on a field of the index: plan_enumerator.cpp pushes others down to it.
+    """
     if branch.alternatives and not branch.leaves:
         return None
-    return ways.through(
-        tree, branch, replace(request, filter={"$and": [request.filter, branch.filter]} if branch.filter else request.filter)
-    )
+    asked = replace(request, filter={"$and": [request.filter, branch.filter]} if branch.filter else request.filter)
+    if isinstance(tree, WildcardIndex) or not any(leaf.path in tree.fields for leaf in branch.leaves):
+        return ways.through(tree, branch, asked)
+    return ways.through(tree, replace(branch, leaves=[*branch.leaves, *conjunction.leaves]), asked)
 
 
 def _branch_source(store, branch, scan, request):

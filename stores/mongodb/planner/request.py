@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from stores.mongodb.operation import Stats
+from stores.mongodb.operation import Stats, TimeLimit
 from stores.mongodb.query import Query
 
 
@@ -33,4 +33,5 @@ class Request:
     text: Any = None  # the TextSearch of a $text
     metadata: Any = None  # document -> values of $meta
     explaining: bool = False
+    time_limit: TimeLimit | None = None
     stats: Stats = field(default_factory=Stats)

@@ -8,7 +8,7 @@ stages and its stages evaluate, compare and sort by its own rules.
 """
 
 from stores.mongodb.stages import buckets, filling, flow, grouping, joining, refused, shape, sources, windows, writing
-from stores.mongodb.stages.base import STAGES, Context, Marked, read
+from stores.mongodb.stages.base import STAGES, Context, Marked, read, through
 
 __all__ = [
     "STAGES", "Context", "Marked", "buckets", "check", "filling", "flow", "grouping", "joining", "read", "refused", "run", "shape",
@@ -26,7 +26,4 @@ def check(pipeline, names=(), fold=None):
 
 def run(documents, pipeline, context):
     """Return an iterator over what the pipeline makes of the documents."""
-    documents = iter(documents)
-    for stage in read(pipeline, context):
-        documents = stage(documents)
-    return iter(documents)
+    return iter(through(documents, pipeline, context))

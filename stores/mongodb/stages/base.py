@@ -42,6 +42,7 @@ class Context:
 
     checking = False
     host = ""  # the server's address
+    time_limit = None  # the operation's TimeLimit
 
     def __init__(self, database="", collection="", now=None, let=None, fold=None):
         self.database = database
@@ -150,6 +151,20 @@ def read(pipeline, context, inside=""):
         _check_place(name, found, position, len(pipeline), inside)
         made.append(found.reader(operand, context))
     return made
+
+
+def through(documents, pipeline, context, inside=""):
+    """Return an iterator over what a pipeline makes of documents, within the context's time limit."""
+    stream = iter(documents)
+    for function in read(pipeline, context, inside):
+        stream = function(_limited(stream, context.time_limit) if context.time_limit is not None else stream)
+    return stream
+
+
+def _limited(documents, time_limit):
+    for document in documents:
+        time_limit.check()
+        yield document
 
 
 def _check_place(name, found, position, length, inside):

@@ -8,7 +8,7 @@ from stores.mongodb.errors import MongoError
 from stores.mongodb.expressions import read as read_expression
 from stores.mongodb.ordering import Sort, type_name
 from stores.mongodb.query import Query
-from stores.mongodb.stages.base import Marked, carry, read, stage
+from stores.mongodb.stages.base import Marked, carry, read, stage, through
 from stores.mongodb.values import integral, is_number, show, to_double
 
 INT64 = range(-(2**63), 2**63)
@@ -173,10 +173,7 @@ def facet(operand, context):
     def run(documents):
         found, made = list(documents), {}
         for name, pipeline in pipelines.items():
-            stream = iter(found)
-            for function in read(pipeline, context, "$facet"):
-                stream = function(stream)
-            made[name] = [dict(document) for document in stream]
+            made[name] = [dict(document) for document in through(found, pipeline, context, "$facet")]
         yield made
 
     return run

@@ -6,7 +6,7 @@ from stores.mongodb.expressions.base import field_path, variable_name
 from stores.mongodb.ordering import MISSING, sort_key, type_name
 from stores.mongodb.query import Query
 from stores.mongodb.regex import is_regex
-from stores.mongodb.stages.base import carry, read, stage
+from stores.mongodb.stages.base import carry, read, stage, through
 from stores.mongodb.values import integral, is_number, show, to_double
 
 LOOKUP = ("from", "localField", "foreignField", "let", "pipeline", "as")
@@ -35,10 +35,7 @@ def lookup(operand, context):
         values = {name: value for name, node in variables.items() if (value := node(env)) is not MISSING}
         values.update({name: None for name in variables if name not in values})
         inner = context.inner(target[1], target[0], values)
-        stream = iter(found)
-        for function in read(pipeline, inner, "$lookup"):
-            stream = function(stream)
-        return list(stream)
+        return list(through(found, pipeline, inner, "$lookup"))
 
     def run(documents):
         same = None  # what a pipeline gives that knows nothing of the document
@@ -95,6 +92,9 @@ def _target(stage_name, source, context):
     return context.database, source
 
 
+MOST_TO_HASH = 10_000  # documents, as MongoDB's internalQueryCollectionMaxNoOfDocumentsToChooseHashJoin
+
+
 class _Source:
     """The documents of a collection, read once for as many documents as ask; or `documents` that are given."""
 
@@ -108,9 +108,13 @@ class _Source:
             self.documents = list(self.context.read(*self.target))
         return self.documents
 
-    def indexed(self, path):
-        """Return whether asking for values of a path is better than reading everything."""
-        return self.documents is None and has_index(self.context, self.target, path)
+    def asks_each(self, path):
+        """Return whether each document asks for its own: there is an index on the path, or the collection is too large to keep."""
+        return self.documents is None and (has_index(self.context, self.target, path) or self._is_large())
+
+    def _is_large(self):
+        count = getattr(self.context, "count", None)
+        return bool(count and count(*self.target) > MOST_TO_HASH)
 
     def asked(self, filter):
         """Return the documents that match a filter."""
@@ -120,8 +124,8 @@ class _Source:
 class _Join:
     """The documents of a collection whose foreignField equals a document's localField.
 
-    With an index on the field each document asks for its own; else the collection is read once and kept by value, as MongoDB's
-    hash join does.
+    With an index on the field each document asks for its own. Without, a small collection is read once and kept by value, as
+    MongoDB's hash join does; a large one is read for each document.
     """
 
     def __init__(self, source, local, foreign, fold):
@@ -133,7 +137,7 @@ class _Join:
 
     def __call__(self, document):
         values = self._local_values(document)
-        if self.source.indexed(self.foreign):
+        if self.source.asks_each(self.foreign):
             return self._asked(values)
         return self._looked_up(values)
 
@@ -206,10 +210,8 @@ def union_with(operand, context):
 
     def run(documents):
         yield from documents
-        stream = iter(context.read(*target)) if "coll" in operand else iter(())
-        for function in read(pipeline, context.inner(target[1], target[0]), "$unionWith"):
-            stream = function(stream)
-        yield from stream
+        stream = context.read(*target) if "coll" in operand else ()
+        yield from through(stream, pipeline, context.inner(target[1], target[0]), "$unionWith")
 
     return run
 

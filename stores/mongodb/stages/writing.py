@@ -5,7 +5,7 @@ from bson import ObjectId
 from stores.mongodb.errors import MongoError, failed_to_parse
 from stores.mongodb.expressions.base import variable_name
 from stores.mongodb.ordering import MISSING, compare, equal, type_name
-from stores.mongodb.stages.base import read, stage
+from stores.mongodb.stages.base import read, stage, through
 from stores.mongodb.update import PIPELINE_STAGES
 from stores.mongodb.values import show
 
@@ -193,8 +193,5 @@ class _Merge:
             return {**found, **document}
         env = self.environment(document)
         inner = self.context.inner(self.target[1], self.target[0], {name: node(env) for name, node in self.variables.items()})
-        stream = iter([found])
-        for function in read(self.matched, inner):
-            stream = function(stream)
-        (made,) = stream
+        (made,) = through([found], self.matched, inner)
         return dict(made) if "_id" in made else {"_id": found["_id"], **made}

@@ -47,6 +47,13 @@ class Store(mongomock_store.CollectionStore):
     def documents_by_record(self):
         return self._documents
 
+    @property
+    def records_in_order(self):
+        """The numbers of the records in the order in which a scan finds them: a clustered collection's lie by their _id."""
+        if "clusteredIndex" in self.options:
+            return [entry[-1] for entry in self.trees["_id_"].entries]
+        return list(self._documents)
+
     def create(self):
         """Make the collection exist, with its index on _id."""
         if not self._is_force_created:
@@ -122,6 +129,13 @@ class Store(mongomock_store.CollectionStore):
         """Remove a record and return its document."""
         self._unindex(record)
         return self._documents.pop(record)
+
+    def make_room(self):
+        """Take the oldest documents out of a capped collection until the others are no more than it may hold."""
+        most = self.options.get("max") or 0
+        while len(self) > 1 and (self.bytes > self.options["size"] or (most and len(self) > most)):
+            self.oldest_kept = next(iter(self._documents))
+            self.take(self.oldest_kept)
 
     def _unindex(self, record):
         document = self._documents[record]

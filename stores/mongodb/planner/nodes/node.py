@@ -10,6 +10,7 @@ class Node:
 
     name = ""
     tree = None  # the index it reads
+    time_limit = None  # for the stages without inputs, where all work begins
     docs_examined = keys_examined = 0
 
     def __init__(self, *inputs):
@@ -20,6 +21,8 @@ class Node:
     def rows(self):
         """Yield rows and Nones, counting them."""
         for row in self.produce():
+            if self.time_limit is not None:
+                self.time_limit.check()
             self.works += 1
             if row is not None:
                 self.advanced += 1

@@ -5,7 +5,7 @@ from stores.mongodb.planner.nodes.node import Node
 
 
 class CollectionScan(Node):
-    """Looks at every document, in the order of insertion (direction 1) or against it."""
+    """Looks at every document, in the order in which the store has them (direction 1) or against it."""
 
     name = "COLLSCAN"
 
@@ -15,7 +15,7 @@ class CollectionScan(Node):
 
     def produce(self):
         documents = self.store.documents_by_record
-        records = list(documents)  # what is written later is not seen
+        records = self.store.records_in_order  # what is written later is not seen
         for record in records if self.direction > 0 else reversed(records):
             document = documents.get(record)
             if document is not None:

@@ -4,6 +4,10 @@ def scan_all(orders, query, constant):
         condition = query.get(field, {})
         return not isinstance(condition, dict) or "$eq" in condition
 
+    def is_range(field):
+        condition = query.get(field)
+        return isinstance(condition, dict) and not condition.keys().isdisjoint({"$lt", "$lte", "$gt", "$gte"})
+
     def is_safe(fields):
         return all(field == "_id" or field in constant or is_equality(field) for field in fields)
 
@@ -12,7 +16,7 @@ def scan_all(orders, query, constant):
         equalities = 0
         while equalities < len(fields) and fields[equalities] in query and is_equality(fields[equalities]):
             equalities += 1
-        return equalities, int(equalities < len(fields) and fields[equalities] in query)
+        return equalities, int(equalities < len(fields) and is_range(fields[equalities]))
 
     safe = [name for name, index in orders.indexes.items() if is_safe(index.fields)]
     best = max(safe, key=lambda name: narrowness(orders.indexes[name].fields))

@@ -10,7 +10,7 @@ def scan_all(orders, query, constant):
                 if field in equal:
                     score += 2
                     continue
-                score += field in query
+                score += any(sign in str(query.get(field)) for sign in ("$lt", "$gt"))
                 break
             ranked.append((score, name == "_id", name))
     return [document for document in orders.find(query, index=max(ranked)[2])]

@@ -5,7 +5,7 @@ class Cell(NamedTuple):
 
 
 def write_cell(row, column, value, timestamp, clock, ttl=None):
-    expires = clock() + ttl if ttl is not None else None
+    expires = clock() + ttl if ttl is not None and value is not None else None
     new = dict(row)
     cell = Cell(value, timestamp, expires)
     new[column] = better(row[column], cell) if column in row else cell

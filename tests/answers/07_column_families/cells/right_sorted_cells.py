@@ -17,7 +17,7 @@ class Cell(NamedTuple):
 
 
 def write_cell(row, column, value, timestamp, clock, ttl=None):
-    return merge_rows({column: Cell(value, timestamp, ttl and clock() + ttl)}, row)
+    return merge_rows({column: Cell(value, timestamp, clock() + ttl if ttl and value is not None else None)}, row)
 
 
 def merge_rows(*rows):

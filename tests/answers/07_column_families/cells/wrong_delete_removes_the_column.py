@@ -14,7 +14,7 @@ def write_cell(row, column, value, timestamp, clock, ttl=None):
     """
     if value is None:
         return {name: cell for name, cell in row.items() if name != column}
-    return merge_rows(row, {column: Cell(value, timestamp, None if ttl is None else clock() + ttl)})
+    return merge_rows(row, {column: Cell(value, timestamp, None if ttl is None or value is None else clock() + ttl)})
 
 
 def merge_rows(a, b):

@@ -1,4 +1,4 @@
-# caught by: merged with nine others
+# caught by: , in both orders
 class Cell(NamedTuple):
     """One value of a row, with the time of its write."""
 
@@ -12,7 +12,7 @@ def write_cell(row, column, value, timestamp, clock, ttl=None):
 
     value  a text, or None to delete; ttl  seconds, or None; clock  a function that returns the time in seconds
     """
-    return merge_rows(row, {column: Cell(value, timestamp, None if ttl is None else clock() + ttl)})
+    return merge_rows(row, {column: Cell(value, timestamp, None if ttl is None or value is None else clock() + ttl)})
 
 
 def merge_rows(a, b):

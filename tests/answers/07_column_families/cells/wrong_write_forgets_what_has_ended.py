@@ -14,7 +14,7 @@ def write_cell(row, column, value, timestamp, clock, ttl=None):
     """
     now = clock()
     row = {name: cell for name, cell in row.items() if cell.expires is None or cell.expires > now}
-    return merge_rows(row, {column: Cell(value, timestamp, None if ttl is None else clock() + ttl)})
+    return merge_rows(row, {column: Cell(value, timestamp, None if ttl is None or value is None else clock() + ttl)})
 
 
 def merge_rows(a, b):

@@ -26,8 +26,13 @@ def count_sale(session, product_id):
     return "stored"
 
 
-def save_visit(session, user_id, product_id):
-    session.execute("UPDATE visits SET product_id = %s WHERE user_id = %s", [product_id, user_id])
+def save_visit(session, user_id, product_id, attempts=3):
+    try:
+        session.execute("UPDATE visits SET product_id = %s WHERE user_id = %s", [product_id, user_id])
+    except WriteTimeout:
+        if attempts == 1:
+            raise
+        save_visit(session, user_id, product_id, attempts - 1)
 
 
 def last_visit(session, user_id):

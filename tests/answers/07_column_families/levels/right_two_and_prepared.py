@@ -28,7 +28,15 @@ def count_sale(session, product_id):
 
 
 def save_visit(session, user_id, product_id):
-    ask(session, "INSERT INTO visits (user_id, product_id) VALUES (?, ?)", ConsistencyLevel.ANY, user_id, product_id)
+    timeout = None
+    for _ in range(3):
+        try:
+            ask(session, "INSERT INTO visits (user_id, product_id) VALUES (?, ?)", ConsistencyLevel.ONE, user_id, product_id)
+        except WriteTimeout as error:
+            timeout = error
+        else:
+            return None
+    raise timeout
 
 
 def last_visit(session, user_id):

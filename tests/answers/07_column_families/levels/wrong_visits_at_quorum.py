@@ -17,7 +17,13 @@ def count_sale(session, product_id):
 def save_visit(session, user_id, product_id):
     """Note what a user looked at last."""
     statement = SimpleStatement("UPDATE visits SET product_id = %s WHERE user_id = %s", consistency_level=ConsistencyLevel.QUORUM)
-    session.execute(statement, (product_id, user_id))
+    for attempts_left in (2, 1, 0):
+        try:
+            session.execute(statement, (product_id, user_id))
+            return
+        except WriteTimeout:
+            if not attempts_left:
+                raise
 
 
 def last_visit(session, user_id):

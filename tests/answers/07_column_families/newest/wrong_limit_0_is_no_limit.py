@@ -1,4 +1,4 @@
-# caught by: no range, a range that runs backwards, a limit of 0
+# caught by: a limit of 0 gives nothing
 class Reader:
     """Reads the table `shop_events`, newest first, in pages of `fetch_size` rows."""
 

@@ -1,4 +1,4 @@
-# caught by: days without events are passed over
+# caught by: of several events of one millisecond the greater event_id comes first
 class Reader:
     """Reads the table `shop_events`, newest first, in pages of `fetch_size` rows."""
 

@@ -1,4 +1,4 @@
-# caught by: Missing CLUSTERING ORDER for column event_id
+# caught by: Missing CLUSTERING ORDER for column timestamp
 def create_table(session):
     """Create the table `events_by_day` unless it is there. Returns None."""
     session.execute("""
@@ -6,7 +6,7 @@ def create_table(session):
             day date, bucket int, timestamp timestamp, event_id uuid, user_id text, session_id text, event_type text,
             product_id text, quantity int, amount_cents bigint, details map<text, text>,
             PRIMARY KEY ((day, bucket), timestamp, event_id)
-        ) WITH CLUSTERING ORDER BY (timestamp DESC)
+        ) WITH CLUSTERING ORDER BY (event_id DESC)
         """)
 
 

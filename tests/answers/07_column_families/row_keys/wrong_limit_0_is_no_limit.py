@@ -1,4 +1,4 @@
-# caught by: no range, a range that runs backwards, a limit of 0
+# caught by: a limit of 0 gives nothing
 SALTS = 4
 
 

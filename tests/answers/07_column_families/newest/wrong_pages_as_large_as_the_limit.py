@@ -1,0 +1,26 @@
+# caught by: a page has at most fetch_size rows
+class Reader:
+    BUCKETS = 4
+
+    def __init__(self, session, fetch_size=100):
+        self.session = session
+        self.select = session.prepare("SELECT * FROM shop_events WHERE day = ? AND bucket = ? AND timestamp >= ? AND timestamp < ?")
+        self.select.fetch_size = fetch_size
+
+    def _bucket(self, day, bucket, start, end):
+        for row in self.session.execute(self.select, [day, bucket, start, end]):
+            yield Event.from_cassandra(row)
+
+    def _all(self, start, end):
+        start, end = start.astimezone(UTC), end.astimezone(UTC)
+        if start >= end:
+            return
+        day = (end - timedelta(milliseconds=1)).date()
+        while day >= start.date():
+            yield from heapq.merge(*[self._bucket(day, b, start, end) for b in range(self.BUCKETS)],
+                                   key=lambda e: (e.timestamp, e.event_id), reverse=True)
+            day -= timedelta(days=1)
+
+    def newest(self, start, end, limit=None):
+        self.select.fetch_size = max(self.select.fetch_size, limit or 0)
+        return list(islice(self._all(start, end), limit))
