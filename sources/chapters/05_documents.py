@@ -1078,6 +1078,40 @@ if has_mongoengine:
 # `$inc` of -100, and holds the -100 to the minimum.)
 
 # %% [markdown]
+# ## Sidebar: mongomock, in your own tests
+#
+# The tests of your own programs may not want a server at all. **mongomock** is a library that has PyMongo's methods and keeps the collections in the memory of your process. (The embedded server of
+# this course keeps its documents in mongomock's stores.)
+
+# %%
+import mongomock
+
+fake = mongomock.MongoClient().shopstream
+fake.products.insert_one({"_id": "p7", "stock": 11})
+fake.products.update_one({"_id": "p7"}, {"$inc": {"stock": -1}})
+fake.products.find_one()
+
+# %% [markdown]
+# Nothing travels, so nothing can get lost, and a test of a retry proves nothing. Know what else is not there before you trust a green test. Which of these four work?
+
+# %%
+attempts = {
+    "a transaction": lambda: fake.client.start_session().start_transaction(),
+    "a validator": lambda: fake.create_collection("strict", validator={"stock": {"$gte": 0}}),
+    "$lookup with a pipeline": lambda: list(fake.products.aggregate([{"$lookup": {"from": "reviews", "pipeline": [], "as": "all"}}])),
+    "UpdateOne in bulk_write": lambda: fake.products.bulk_write([UpdateOne({"_id": "p7"}, {"$inc": {"stock": 1}})]),
+}
+for what, attempt_it in attempts.items():
+    try:
+        attempt_it()
+        print(f"{what:24} works")
+    except (NotImplementedError, TypeError) as error:
+        print(f"{what:24} {type(error).__name__}")
+
+# %% [markdown]
+# None. The first three say so; the last one is a method that PyMongo has changed since.
+
+# %% [markdown]
 # ## Sidebar: async, and four regrets
 #
 # PyMongo has an asynchronous client with the same methods. Before, that was a package of its own, **Motor**, which PyMongo's took over from.
