@@ -1,0 +1,104 @@
+"""Kernels forked from a warm process: this side of it. The first life starts the zygote of this process; it ends with it."""
+
+import atexit
+import json
+import os
+import pickle
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from functools import cache
+from pathlib import Path
+
+from grader import line
+from grader.keeper import Ran, Task
+from grader.life import End, Outcome, Recorder, Request, finish, slow
+from grader.place import ROOT, environment, guards
+
+READY_WITHIN = 120        # seconds
+
+
+class Broken(RuntimeError):
+    """The zygote does not start, or has ended."""
+
+
+@cache
+def possible() -> bool:
+    """Can kernels be forked here?"""
+    return sys.platform == "linux"
+
+
+def live(job, requests: list[Request], seconds: float) -> list[Outcome]:
+    """Run the requests in a kernel forked for them until one ends it or the time is up."""
+    scratch = Path(tempfile.mkdtemp(prefix="grading-"))
+    try:
+        task = Task([(request.code, request.number) for request in requests], job.files, job.imports, job.limits, seconds,
+                    environment(scratch))
+        ran = zygote().run(task, guards(job.imports), str(scratch))
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    return outcomes(requests, ran, job.limits)
+
+
+def outcomes(requests: list[Request], ran: list[Ran], limits) -> list[Outcome]:
+    """What the kernel said → cells with outputs."""
+    recorder = Recorder(requests[:len(ran)], limits.cell_output)
+    found = []
+    for i, each in enumerate(ran):
+        cell, reply = recorder.nb.cells[i], json.loads(each.reply)
+        recorder.begin()
+        for message in map(json.loads, each.messages):
+            if message["parent_header"].get("msg_id") == str(i):      # else: a thread of an earlier cell, which is over
+                recorder.process_message(message, cell, i)
+        cell.execution_count = reply.get("execution_count")
+        if each.end is End.SLOW:
+            reply |= slow(limits.cell)
+        finish(cell, reply)
+        found.append(Outcome(cell, each.end, reply, each.seconds, each.cpu))
+    return found
+
+
+class Zygote:
+    """The handle of a warm process."""
+
+    def __init__(self):
+        self.control, theirs = socket.socketpair()
+        self.lock = threading.Lock()
+        variables = {name: os.environ[name] for name in ("PATH", "LANG", "LC_ALL", "TZ", "HOME") if name in os.environ}
+        self.process = subprocess.Popen([sys.executable, "-P", "-m", "grader.zygote", str(theirs.fileno())], pass_fds=[theirs.fileno()],
+                                        env=variables | {"PYTHONPATH": str(ROOT)}, cwd=ROOT, stdin=subprocess.DEVNULL)
+        theirs.close()
+        self.control.settimeout(READY_WITHIN)
+        self.told = json.loads(self.control.makefile("rb").readline() or b"{}")
+        if not self.told.get("ready"):
+            raise Broken("the warm process did not start")
+
+    def run(self, task: Task, guard: set[str], scratch: str) -> list[Ran]:
+        ours, theirs = socket.socketpair()
+        with ours:
+            with theirs, self.lock:
+                socket.send_fds(self.control, [json.dumps({"guards": sorted(guard), "scratch": scratch}).encode()], [theirs.fileno()])
+            line.send(ours, line.REQUEST, pickle.dumps(task))
+            return pickle.loads(line.receive(ours)[1])
+
+    def stop(self) -> None:
+        self.control.close()
+        self.process.kill()
+        self.process.wait()
+
+
+_zygotes: dict[int, Zygote] = {}        # process id → its zygote: a fork of this process needs one of its own
+_starting = threading.Lock()
+
+
+def zygote() -> Zygote:
+    """The zygote of this process, started at the first call, and again if it has ended."""
+    with _starting:
+        found = _zygotes.get(os.getpid())
+        if found is None or found.process.poll() is not None:
+            found = _zygotes[os.getpid()] = Zygote()
+            atexit.register(found.stop)
+        return found

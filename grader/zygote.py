@@ -1,0 +1,188 @@
+"""The warm process: it has imported what notebooks import, and forks a kernel for each notebook.
+
+    python -P -m grader.zygote DESCRIPTOR          (a Unix socket, on which jobs come; it ends with that)
+
+Forking is sound because this process has one thread and has made nothing that a fork would break: no server, no client of a
+database, no zmq context, no event loop. Every message on the socket is JSON, {"guards": [modules]}, and carries one end of
+another socket, on which a keeper (see keeper.py) is told what to run. At first it says {"ready": true, …}.
+"""
+
+import array
+import contextlib
+import gc
+import importlib
+import json
+import os
+import signal
+import socket
+import sys
+import threading
+
+from grader import child, keeper, line
+from grader.place import BACKEND, lay_out
+from grader.seal import Seal
+
+# What the course's notebooks import. Whatever is not there is left out: the cells that need it will say so.
+WARM = """
+course.check course.crowd course.threads course.shopstream course.plots
+stores stores.base stores.wire stores.local
+numpy pandas matplotlib.pyplot matplotlib_inline.backend_inline matplotlib.backends.backend_agg
+redis redis.asyncio fakeredis lupa pymemcache pymongo bson mongoengine cassandra.cluster cassandra.concurrent cassandra.query neo4j
+asyncio concurrent.futures concurrent.futures.thread multiprocessing sqlite3 secrets unittest.mock zoneinfo ssl http.client
+psutil pygments.styles.default pygments.formatters.terminal256 pygments.lexers.python IPython.core.completer
+""".split()
+REHEARSAL = """
+1 + 1
+---
+print("x"); import sys; print("y", file=sys.stderr)
+---
+def f(x):
+    assert x == [1], "no"
+f(2)
+---
+def g(:
+---
+raise ValueError("x")
+---
+import asyncio
+await asyncio.sleep(0)
+---
+from course.check import check, task
+with task("0.0"):
+    check("one", got=1, want=1)
+---
+import warnings
+warnings.warn("only a warning")
+---
+import matplotlib.pyplot as plt
+plt.plot([1, 2]);
+---
+[[1] * 3, {"a": 1.5}, "text", None]
+""".split("---\n")
+
+
+class Zygote:
+    """What is made before the forks."""
+
+    def __init__(self):
+        os.environ["MPLBACKEND"] = BACKEND
+        for name in WARM:
+            bring(name)
+        for name in ("redis", "memcached", "mongodb", "cassandra", "neo4j"):
+            bring(f"stores.{name}")
+            bring(f"stores.{name}.embedded")
+        self.kernel = child.make()
+        for name in self.rehearse():
+            bring(name)
+        self.seal_for(frozenset())
+
+    def seal_for(self, guards: frozenset[str]) -> None:
+        """Import what a job's seal is to guard, and make the seal, unless the last job's will do."""
+        if guards != getattr(self, "guards", None):
+            for name in guards:
+                bring(name)
+            packages = {name.partition(".")[0] for name in guards}
+            self.guards, self.seal = guards, Seal(self.kernel.shell, packages | {"course", "stores"})
+            gc.collect()
+            gc.freeze()                     # what is here stays shared between the forks
+
+    def rehearse(self) -> list[str]:
+        """Run some cells in a fork; returns the modules that it came to import."""
+        reading, writing = os.pipe()
+        before = set(sys.modules)
+        pid = os.fork()
+        if pid == 0:
+            with contextlib.suppress(BaseException):
+                _silence()
+                sys.stdout, sys.stderr = self.kernel.streams[1], self.kernel.streams[2]
+                ours, theirs = socket.socketpair()
+                self.kernel.session.begin(theirs, 0)
+                for descriptor, stream in self.kernel.streams.items():
+                    stream.begin(descriptor)
+                for cell in REHEARSAL:
+                    self.kernel.shell.run_cell(cell)
+                new = [name for name, module in sys.modules.items() if name not in before and getattr(module, "__spec__", None)]
+                os.write(writing, json.dumps(new).encode())
+            os._exit(0)
+        os.close(writing)
+        with open(reading, "rb") as told:
+            names = json.loads(told.read() or b"[]")
+        os.waitpid(pid, 0)
+        return names
+
+
+def bring(name: str) -> None:
+    with contextlib.suppress(Exception):
+        importlib.import_module(name)
+
+
+def _silence() -> None:
+    """Standard input from nowhere; output and errors into files that only grow."""
+    nowhere = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nowhere, 0)
+    for descriptor in (1, 2):
+        file = os.memfd_create("output", 0)
+        os.set_inheritable(file, True)
+        appending = os.open(f"/proc/self/fd/{file}", os.O_RDWR | os.O_APPEND)
+        os.dup2(appending, descriptor)
+        os.close(appending)
+        os.close(file)
+
+
+def start(zygote: Zygote, scratch: str, task: keeper.Task, connection: socket.socket) -> int:
+    """Fork the kernel."""
+    pid = os.fork()
+    if pid:
+        return pid
+    try:
+        os.setsid()
+        os.dup2(connection.fileno(), 3)
+        os.closerange(4, 1024)
+        _silence()
+        from pathlib import Path
+
+        os.environ.clear()
+        os.environ.update(task.environment)
+        os.chdir(lay_out(Path(scratch), task.files))
+        import tempfile
+
+        tempfile.tempdir = None
+        sys.path.insert(0, "")
+        child.serve(zygote.kernel, zygote.seal, task.imports, socket.socket(fileno=3), 2 * task.limits.cell_output)
+    except BaseException:
+        import traceback
+
+        traceback.print_exc(file=open("/tmp/child.err", "w"))
+    finally:
+        os._exit(1)
+
+
+def main(descriptor: int) -> None:
+    control = socket.socket(fileno=descriptor)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    zygote = Zygote()
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)          # keepers are not waited for
+    assert threading.active_count() == 1 and len(os.listdir("/proc/self/task")) == 1
+    control.sendall(json.dumps({"ready": True}).encode() + b"\n")
+    while True:
+        data, descriptors, _, _ = socket.recv_fds(control, 65536, 1)
+        if not data:
+            os._exit(0)
+        job = json.loads(data)
+        zygote.seal_for(frozenset(job["guards"]))
+        if os.fork() == 0:
+            control.close()
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            try:
+                keeper.keep(socket.socket(fileno=descriptors[0]), lambda task, end: start(zygote, job["scratch"], task, end), lambda pid: None)
+            except BaseException:
+                import traceback
+
+                traceback.print_exc()
+            finally:
+                os._exit(0)
+        os.close(descriptors[0])
+
+
+if __name__ == "__main__":
+    importlib.import_module("grader.zygote").main(int(sys.argv[1]))
