@@ -10,3 +10,9 @@
 `grade.py` joins them; `python -m course grade` is in `cli.py`. nbgrader stays the format: its own commands and Formgrader work
 on the same folders (see nbgrader_config.py).
 """
+
+import sys
+
+# jsonschema, which nbformat and nbgrader import, would build a grammar of international addresses: longer than all other imports
+# together, and no notebook's schema asks for it.
+sys.modules.setdefault("rfc3987_syntax", None)

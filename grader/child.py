@@ -4,7 +4,6 @@ It is made once, before the fork (`make`), and serves one line after it (`serve`
 """
 
 import asyncio
-import builtins
 import contextlib
 import importlib
 import json
@@ -103,7 +102,6 @@ class Kernel(IPythonKernel):
     """An IPython kernel with a line instead of sockets."""
 
     def __init__(self):
-        _without_debugger()
         settings = Config()
         settings.HistoryManager.enabled = False            # it would start a thread
         super().__init__(session=Messages(key=b""), config=settings, user_ns={})
@@ -124,13 +122,14 @@ class Kernel(IPythonKernel):
 
 def _without_debugger() -> None:
     """Have ipykernel find no debugger: it would make sockets, and takes long to import."""
-    sys.modules["debugpy"] = None
+    sys.modules["debugpy.server"] = None
     importlib.import_module("ipykernel.debugger")
-    del sys.modules["debugpy"]
+    del sys.modules["debugpy.server"]
 
 
 def make() -> Kernel:
     """The kernel, ready but for its line. Starts no thread."""
+    _without_debugger()
     kernel = Kernel()
     kernel.make_streams()
     return kernel
@@ -164,6 +163,7 @@ class _Executor:
 
     def __init__(self, kernel: Kernel, seal: Seal, imports: dict[str, tuple[str, str]]):
         self.kernel, self.seal, self.imports = kernel, seal, imports
+        self.again = False
 
     async def __call__(self, request: dict) -> None:
         kernel, session = self.kernel, self.kernel.session
@@ -171,6 +171,7 @@ class _Executor:
         parent = {"header": {"msg_id": request["id"], "msg_type": "execute_request"}, "metadata": {}, "content": {}}
         kernel.set_parent([], parent)
         reply = await self._sealed(request) if request["number"] else await self._run(request["code"])
+        self.again = bool(request["number"])
         kernel.streams[1].flush()
         kernel.streams[2].flush()
         content = {"id": request["id"], "number": request["number"]} | reply
@@ -185,7 +186,7 @@ class _Executor:
         return kept | {"execution_count": kept["execution_count"] or self.kernel.execution_count}
 
     async def _sealed(self, request: dict) -> dict:
-        self.seal.close(request["code"], self.imports)
+        self.seal.close(request["names"], self.imports, self.again)
         try:
             content = await self._run(request["code"])
         finally:

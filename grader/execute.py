@@ -13,9 +13,12 @@ import nbformat
 from nbformat import NotebookNode
 from nbgrader import utils
 
-from grader.life import End, Outcome, Request
+from grader.life import Outcome, Request
+from grader.limits import End, Limits
 from grader.notes import Note, look, tampering
 from grader.verdict import fail, settle
+
+__all__ = ["Executed", "Job", "Limits", "execute"]
 
 SAYS = {      # how a cell ended → (kind of the error in its outputs, what is said of it)
     End.SLOW: ("CellTimeoutError", "did not finish in {limits.cell:g} seconds"),
@@ -28,20 +31,6 @@ SAYS = {      # how a cell ended → (kind of the error in its outputs, what is 
 
 
 @dataclass(frozen=True)
-class Limits:
-    """How much a submission may take: seconds for a cell and for the notebook; characters of output for a cell; kernels that may
-    end; megabytes of memory, of one file and of all files; processes and threads. Only the sandbox holds it to the last four."""
-    cell: float = 30
-    notebook: float = 300
-    cell_output: int = 200_000
-    restarts: int = 8
-    memory: int = 1_500
-    file: int = 100
-    files: int = 300
-    processes: int = 250
-
-
-@dataclass(frozen=True)
 class Job:
     """Everything that running a notebook needs. `imports` are the names that the instructor's cells import.
 
@@ -50,7 +39,7 @@ class Job:
     notebook: str                                   # JSON
     files: dict[str, bytes] = field(default_factory=dict)
     imports: dict[str, tuple[str, str]] = field(default_factory=dict)
-    limits: Limits = Limits()
+    limits: Limits = field(default_factory=Limits)
     engine: str = ""
 
 
@@ -80,7 +69,7 @@ def _engine(name: str):
     """The function that gives a kernel one life. Chosen here and nowhere else."""
     from grader import portable, warm
 
-    if name == "portable" or (not name and not warm.possible()):
+    if name == "portable" or (not name and not warm.mode()):
         return portable.live
     return warm.live
 

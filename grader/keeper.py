@@ -12,10 +12,12 @@ import select
 import signal
 import socket
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from grader import line
-from grader.life import End
+from grader.limits import End
+from grader.sandbox.watch import Watch, descendants
 
 INTERRUPT = 3.0            # seconds that an interrupted cell has to end
 TICK = 0.05                # seconds between two looks at memory and processes
@@ -24,8 +26,9 @@ KEPT = 3                   # times a cell's limit of output is taken in as raw f
 
 @dataclass
 class Task:
-    """What a keeper is given: the requests (code, number), the files, and what must hold."""
-    requests: list[tuple[str, str]]
+    """What a keeper is given: the requests (code, number of a check cell, names that it takes from elsewhere), the files, and
+    what must hold."""
+    requests: list[tuple[str, str, tuple[str, ...]]]
     files: dict[str, bytes]
     imports: dict[str, tuple[str, str]]
     limits: object
@@ -47,18 +50,14 @@ class Gone(Exception):
     """Whoever asked for the run has gone."""
 
 
-def keep(asker: socket.socket, start, usage) -> None:
-    """Take a Task from `asker`, run it, send the list of Ran back.
-
-    start(task, line)  forks the kernel; returns its process id
-    usage(pid)         → (End that its processes must come to, or None; megabytes of memory that they take)
-    """
+def keep(asker: socket.socket, start: Callable[[Task, socket.socket], int]) -> None:
+    """Take a Task from `asker`, run it, send the list of Ran back. start(task, line) forks the kernel and returns its process id."""
     task: Task = pickle.loads(line.receive(asker)[1])
     ours, theirs = socket.socketpair()
     pid = start(task, theirs)
     theirs.close()
     try:
-        ran = Keeper(asker, ours, pid, task, usage).all_requests()
+        ran = Keeper(asker, ours, pid, task).all_requests()
     finally:
         used = end(pid)
     if ran:
@@ -66,21 +65,30 @@ def keep(asker: socket.socket, start, usage) -> None:
     line.send(asker, line.REPLY, pickle.dumps(ran))
 
 
-def end(pid: int) -> float:
-    """Kill the kernel, and wait for it; returns its seconds of processor time."""
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGKILL)
-    with contextlib.suppress(ChildProcessError):
-        used = os.wait4(pid, 0)[2]
-        return used.ru_utime + used.ru_stime
-    return 0.0
+def end(kernel: int) -> float:
+    """Kill the kernel and whatever it has started, and wait for them; returns their seconds of processor time.
+
+    In a sandbox all others end with it. Without one, what has lost its parent has come to this process, or is a child's child.
+    """
+    seconds = 0.0
+    while pids := [pid for pid in descendants(os.getpid()) if pid != os.getpid()] or [kernel]:
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+        try:
+            used = os.wait4(-1, 0)[2]
+        except ChildProcessError:
+            break
+        seconds += used.ru_utime + used.ru_stime
+    return seconds
 
 
 class Keeper:
     """The kernel's life, seen from outside."""
 
-    def __init__(self, asker: socket.socket, kernel: socket.socket, pid: int, task: Task, usage):
-        self.asker, self.kernel, self.pid, self.task, self.usage = asker, kernel, pid, task, usage
+    def __init__(self, asker: socket.socket, kernel: socket.socket, pid: int, task: Task):
+        self.asker, self.kernel, self.pid, self.task = asker, kernel, pid, task
+        self.watch, self.looked = Watch(pid, task.limits), 0.0
         self.line = line.Line()
         self.poll = select.poll()
         self.poll.register(kernel, select.POLLIN)
@@ -96,12 +104,12 @@ class Keeper:
                 break
         return ran
 
-    def one(self, name: str, code: str, number: str) -> Ran:
+    def one(self, name: str, code: str, number: str, names: tuple[str, ...]) -> Ran:
         """Have the kernel run one cell."""
         ran, started = Ran(), time.monotonic()
         limit, interrupted = started + self.task.limits.cell, False
         try:
-            line.send(self.kernel, line.REQUEST, json.dumps({"id": name, "code": code, "number": number}).encode())
+            line.send(self.kernel, line.REQUEST, json.dumps({"id": name, "code": code, "number": number, "names": names}).encode())
             while True:
                 if time.monotonic() > limit:
                     if interrupted:
@@ -112,9 +120,11 @@ class Keeper:
                 if self._take_in(ran, name, number):
                     ran.end = End.SLOW if interrupted else End.REPLIED
                     break
-                if trouble := self.usage(self.pid):
-                    ran.end = trouble
-                    break
+                if time.monotonic() - self.looked > TICK:
+                    self.looked = time.monotonic()
+                    if trouble := self.watch.trouble():
+                        ran.end = trouble
+                        break
         except (line.Garbled, ValueError):
             ran.end = End.FORGED
         except (EOFError, OSError):

@@ -6,29 +6,15 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from enum import StrEnum
+from itertools import pairwise
 
 from nbclient import NotebookClient
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
+from grader.limits import End
+
 CARRIAGE_RETURN = re.compile(r".*\r(?=[^\n])")
-
-
-class End(StrEnum):
-    """How the run of a cell ended."""
-    REPLIED = "replied"            # whether with an error or not
-    SLOW = "slow"                  # over its time, and interrupted; its kernel goes on
-    STUCK = "stuck"                # over its time, and deaf to interrupts: its kernel was killed
-    DIED = "died"                  # its process ended
-    MEMORY = "memory"              # together its processes took more memory than is allowed: killed
-    PROCESSES = "processes"        # it started more processes than are allowed: killed
-    FORGED = "forged"              # something else than the kernel spoke on the kernel's line: killed
-
-    @property
-    def deadly(self) -> bool:
-        """Must what follows run in another kernel?"""
-        return self not in (End.REPLIED, End.SLOW)
 
 
 @dataclass(frozen=True)
@@ -96,7 +82,7 @@ def coalesced(outputs: list[NotebookNode]) -> list[NotebookNode]:
         merged.append(output)
     for stream in streams.values():
         stream.text = CARRIAGE_RETURN.sub("", stream.text)
-    for i, (first, second) in enumerate(zip(merged, merged[1:], strict=False)):
+    for i, (first, second) in enumerate(pairwise(merged)):
         if first.get("name") == "stderr" and second.get("name") == "stdout":
             merged[i], merged[i + 1] = second, first
             break

@@ -2,10 +2,8 @@
 
 import asyncio
 import contextlib
-import os
 import shutil
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -14,7 +12,8 @@ import psutil
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 
 from grader.kernel import GUARDS, GradingKernelManager
-from grader.life import End, Outcome, Recorder, Request, error, finish
+from grader.life import Outcome, Recorder, Request, error, finish
+from grader.limits import End
 from grader.place import environment, guards, lay_out
 
 

@@ -13,10 +13,12 @@ import threading
 from functools import cache
 from pathlib import Path
 
-from grader import line
+from grader import line, sandbox
 from grader.keeper import Ran, Task
-from grader.life import End, Outcome, Recorder, Request, finish, slow
+from grader.life import Outcome, Recorder, Request, finish, slow
+from grader.limits import End
 from grader.place import ROOT, environment, guards
+from grader.seal import free_names
 
 READY_WITHIN = 120        # seconds
 
@@ -26,20 +28,24 @@ class Broken(RuntimeError):
 
 
 @cache
-def possible() -> bool:
-    """Can kernels be forked here?"""
-    return sys.platform == "linux"
+def mode() -> str:
+    """How kernels can be forked here: "sandboxed", "forked" (without a sandbox), or "" (not at all)."""
+    if sys.platform != "linux":
+        return ""
+    return "sandboxed" if sandbox.probe() else "forked"
 
 
 def live(job, requests: list[Request], seconds: float) -> list[Outcome]:
     """Run the requests in a kernel forked for them until one ends it or the time is up."""
-    scratch = Path(tempfile.mkdtemp(prefix="grading-"))
+    how = job.engine or mode()
+    scratch = sandbox.HOME if how == "sandboxed" else tempfile.mkdtemp(prefix="grading-")
+    asked = [(each.code, each.number, free_names(each.code) if each.number else ()) for each in requests]
+    task = Task(asked, job.files, job.imports, job.limits, seconds, environment(Path(scratch)))
     try:
-        task = Task([(request.code, request.number) for request in requests], job.files, job.imports, job.limits, seconds,
-                    environment(scratch))
-        ran = zygote().run(task, guards(job.imports), str(scratch))
+        ran = zygote(how, guards(job.imports)).run(task, guards(job.imports))
     finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+        if how != "sandboxed":
+            shutil.rmtree(scratch, ignore_errors=True)
     return outcomes(requests, ran, job.limits)
 
 
@@ -64,23 +70,25 @@ def outcomes(requests: list[Request], ran: list[Ran], limits) -> list[Outcome]:
 class Zygote:
     """The handle of a warm process."""
 
-    def __init__(self):
+    def __init__(self, how: str, guards: set[str]):
         self.control, theirs = socket.socketpair()
         self.lock = threading.Lock()
         variables = {name: os.environ[name] for name in ("PATH", "LANG", "LC_ALL", "TZ", "HOME") if name in os.environ}
-        self.process = subprocess.Popen([sys.executable, "-P", "-m", "grader.zygote", str(theirs.fileno())], pass_fds=[theirs.fileno()],
-                                        env=variables | {"PYTHONPATH": str(ROOT)}, cwd=ROOT, stdin=subprocess.DEVNULL)
+        command = [sys.executable, "-P", "-m", "grader.zygote", str(theirs.fileno()), how, *sorted(guards)]
+        self.process = subprocess.Popen(command, pass_fds=[theirs.fileno()], env=variables | {"PYTHONPATH": str(ROOT)}, cwd=ROOT,
+                                        stdin=subprocess.DEVNULL)
         theirs.close()
         self.control.settimeout(READY_WITHIN)
         self.told = json.loads(self.control.makefile("rb").readline() or b"{}")
         if not self.told.get("ready"):
             raise Broken("the warm process did not start")
 
-    def run(self, task: Task, guard: set[str], scratch: str) -> list[Ran]:
+    def run(self, task: Task, guards: set[str]) -> list[Ran]:
+        """Raises EOFError when the keeper has ended without an answer."""
         ours, theirs = socket.socketpair()
         with ours:
             with theirs, self.lock:
-                socket.send_fds(self.control, [json.dumps({"guards": sorted(guard), "scratch": scratch}).encode()], [theirs.fileno()])
+                socket.send_fds(self.control, [json.dumps({"guards": sorted(guards)}).encode()], [theirs.fileno()])
             line.send(ours, line.REQUEST, pickle.dumps(task))
             return pickle.loads(line.receive(ours)[1])
 
@@ -90,15 +98,16 @@ class Zygote:
         self.process.wait()
 
 
-_zygotes: dict[int, Zygote] = {}        # process id → its zygote: a fork of this process needs one of its own
+_zygotes: dict[tuple[int, str], Zygote] = {}        # a fork of this process needs one of its own
 _starting = threading.Lock()
 
 
-def zygote() -> Zygote:
-    """The zygote of this process, started at the first call, and again if it has ended."""
+def zygote(how: str, guards: set[str]) -> Zygote:
+    """This process's zygote of that mode, started at the first call, and again if it has ended."""
     with _starting:
-        found = _zygotes.get(os.getpid())
+        key = os.getpid(), how
+        found = _zygotes.get(key)
         if found is None or found.process.poll() is not None:
-            found = _zygotes[os.getpid()] = Zygote()
+            found = _zygotes[key] = Zygote(how, guards)
             atexit.register(found.stop)
         return found

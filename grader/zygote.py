@@ -1,13 +1,12 @@
 """The warm process: it has imported what notebooks import, and forks a kernel for each notebook.
 
-    python -P -m grader.zygote DESCRIPTOR          (a Unix socket, on which jobs come; it ends with that)
+    python -P -m grader.zygote DESCRIPTOR sandboxed|forked MODULE …      (a Unix socket, on which jobs come; it ends with that)
 
 Forking is sound because this process has one thread and has made nothing that a fork would break: no server, no client of a
 database, no zmq context, no event loop. Every message on the socket is JSON, {"guards": [modules]}, and carries one end of
 another socket, on which a keeper (see keeper.py) is told what to run. At first it says {"ready": true, …}.
 """
 
-import array
 import contextlib
 import gc
 import importlib
@@ -16,11 +15,16 @@ import os
 import signal
 import socket
 import sys
-import threading
+import tempfile
+from functools import partial
+from pathlib import Path
 
-from grader import child, keeper, line
+from grader import child, keeper, sandbox
 from grader.place import BACKEND, lay_out
+from grader.sandbox.kernel import PR_SET_CHILD_SUBREAPER, PR_SET_PDEATHSIG, set_option
 from grader.seal import Seal
+
+LINE = 3                   # the file descriptor of a kernel's line
 
 # What the course's notebooks import. Whatever is not there is left out: the cells that need it will say so.
 WARM = """
@@ -62,10 +66,14 @@ plt.plot([1, 2]);
 
 
 class Zygote:
-    """What is made before the forks."""
+    """What is made before the forks. `guards` are the modules that the first jobs' seals will guard: they are imported first, so
+    that of a large package only those modules are guarded that they need."""
 
-    def __init__(self):
+    def __init__(self, guards: frozenset[str]):
         os.environ["MPLBACKEND"] = BACKEND
+        for name in ("course.check", *sorted(guards)):
+            bring(name)
+        self.needed = {guards: set(sys.modules)}
         for name in WARM:
             bring(name)
         for name in ("redis", "memcached", "mongodb", "cassandra", "neo4j"):
@@ -74,7 +82,7 @@ class Zygote:
         self.kernel = child.make()
         for name in self.rehearse():
             bring(name)
-        self.seal_for(frozenset())
+        self.seal_for(guards)
 
     def seal_for(self, guards: frozenset[str]) -> None:
         """Import what a job's seal is to guard, and make the seal, unless the last job's will do."""
@@ -82,7 +90,8 @@ class Zygote:
             for name in guards:
                 bring(name)
             packages = {name.partition(".")[0] for name in guards}
-            self.guards, self.seal = guards, Seal(self.kernel.shell, packages | {"course", "stores"})
+            needed = self.needed.get(guards, sys.modules)
+            self.guards, self.seal = guards, Seal(self.kernel.shell, packages | {"course", "stores"}, needed)
             gc.collect()
             gc.freeze()                     # what is here stays shared between the forks
 
@@ -95,8 +104,8 @@ class Zygote:
             with contextlib.suppress(BaseException):
                 _silence()
                 sys.stdout, sys.stderr = self.kernel.streams[1], self.kernel.streams[2]
-                ours, theirs = socket.socketpair()
-                self.kernel.session.begin(theirs, 0)
+                _, nobody = socket.socketpair()
+                self.kernel.session.begin(nobody, 0)
                 for descriptor, stream in self.kernel.streams.items():
                     stream.begin(descriptor)
                 for cell in REHEARSAL:
@@ -129,60 +138,67 @@ def _silence() -> None:
         os.close(file)
 
 
-def start(zygote: Zygote, scratch: str, task: keeper.Task, connection: socket.socket) -> int:
-    """Fork the kernel."""
+def start(zygote: Zygote, shut_in: bool, task: keeper.Task, connection: socket.socket) -> int:
+    """Fork the kernel that serves the other end of this connection; returns its process id."""
+    if shut_in:
+        sandbox.wall_off()
     pid = os.fork()
     if pid:
         return pid
     try:
         os.setsid()
-        os.dup2(connection.fileno(), 3)
-        os.closerange(4, 1024)
+        os.dup2(connection.fileno(), LINE)
+        os.closerange(LINE + 1, 4096)
         _silence()
-        from pathlib import Path
-
+        if shut_in:
+            sandbox.lock_in(task.limits)
+        else:
+            set_option(PR_SET_PDEATHSIG, signal.SIGKILL)
         os.environ.clear()
         os.environ.update(task.environment)
-        os.chdir(lay_out(Path(scratch), task.files))
-        import tempfile
-
-        tempfile.tempdir = None
+        os.chdir(lay_out(Path(task.environment["HOME"]).parent, task.files))
+        tempfile.tempdir = None                        # what this process found out about folders is no longer so
         sys.path.insert(0, "")
-        child.serve(zygote.kernel, zygote.seal, task.imports, socket.socket(fileno=3), 2 * task.limits.cell_output)
-    except BaseException:
-        import traceback
-
-        traceback.print_exc(file=open("/tmp/child.err", "w"))
+        child.serve(zygote.kernel, zygote.seal, task.imports, socket.socket(fileno=LINE), 2 * task.limits.cell_output)
+    except EOFError:
+        os._exit(0)                                    # no more requests
     finally:
         os._exit(1)
 
 
-def main(descriptor: int) -> None:
+def become_keeper(zygote: Zygote, shut_in: bool, asker: socket.socket) -> None:
+    """In a fork: run what is asked for there."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    set_option(PR_SET_PDEATHSIG, signal.SIGKILL)
+    set_option(PR_SET_CHILD_SUBREAPER, 1)              # without a sandbox, a process that loses its parent becomes this one's child
+    with contextlib.suppress(keeper.Gone, OSError):
+        keeper.keep(asker, partial(start, zygote, shut_in))
+
+
+def main(descriptor: int, mode: str, *guards: str) -> None:
     control = socket.socket(fileno=descriptor)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    zygote = Zygote()
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)          # keepers are not waited for
-    assert threading.active_count() == 1 and len(os.listdir("/proc/self/task")) == 1
+    zygote = Zygote(frozenset(guards))
+    if mode == "sandboxed":
+        sandbox.jail()
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)      # keepers are not waited for
+    threads = len(os.listdir("/proc/self/task"))
+    if threads != 1:
+        raise RuntimeError(f"the warm process must have one thread, and has {threads}")
     control.sendall(json.dumps({"ready": True}).encode() + b"\n")
     while True:
-        data, descriptors, _, _ = socket.recv_fds(control, 65536, 1)
+        data, descriptors, _, _ = socket.recv_fds(control, 2**16, 1)
         if not data:
             os._exit(0)
-        job = json.loads(data)
-        zygote.seal_for(frozenset(job["guards"]))
+        zygote.seal_for(frozenset(json.loads(data)["guards"]))
         if os.fork() == 0:
-            control.close()
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             try:
-                keeper.keep(socket.socket(fileno=descriptors[0]), lambda task, end: start(zygote, job["scratch"], task, end), lambda pid: None)
-            except BaseException:
-                import traceback
-
-                traceback.print_exc()
+                control.close()
+                become_keeper(zygote, mode == "sandboxed", socket.socket(fileno=descriptors[0]))
             finally:
                 os._exit(0)
         os.close(descriptors[0])
 
 
 if __name__ == "__main__":
-    importlib.import_module("grader.zygote").main(int(sys.argv[1]))
+    importlib.import_module("grader.zygote").main(int(sys.argv[1]), *sys.argv[2:])
