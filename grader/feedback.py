@@ -17,7 +17,7 @@ from nbgrader.preprocessors import GetGrades, NbGraderPreprocessor
 from grader.assignment import Course, visible
 
 PROBLEMS = {"Problem", "NotAttempted", "AnswerRaised", "CheckFailed"}      # course.check: they carry a message, no traceback
-OURS = {"Tampering", "KernelDied", "CellTimeoutError", "NotRun"}           # grader.execute
+OURS = {"Tampering", "KernelDied", "CellTimeoutError", "NotRun"}           # grader.execute, grader.verdict
 TELLING = 12                                       # letters and digits from which a line is taken for text of a hidden check
 WITHHELD = "[left out: it showed text of a check that is hidden]"
 

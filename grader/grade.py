@@ -11,10 +11,11 @@ from nbgrader.utils import is_grade, is_solution
 
 from grader import collect, feedback, pool
 from grader.assignment import Assignment, Course
-from grader.execute import Executed, Job, Limits, fail
+from grader.execute import Executed, Job, Limits
 from grader.notes import Note, look, tampering
 from grader.record import record, register
 from grader.sanitise import Sanitised, sanitise
+from grader.verdict import fail
 
 LOG = logging.getLogger(__name__)
 

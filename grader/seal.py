@@ -23,8 +23,8 @@ from grader.guarded import NOT_GUARDED, Guarded
 
 MACHINERY = ("IPython.core.interactiveshell", "IPython.core.displayhook", "IPython.core.compilerop",
              "IPython.core.inputtransformer2", "ipykernel.zmqshell", "ipykernel.displayhook", "ipykernel.ipkernel",
-             "ipykernel.kernelbase", "ipykernel.iostream", "grader.kernel", "grader.child",
-             "grader.line", "grader.seal", "grader.guarded", "builtins", "ast", "json", "time", "threading", "socket", "functools", "contextvars", "linecache")
+             "ipykernel.kernelbase", "ipykernel.iostream", "grader.kernel", "grader.child", "grader.line", "grader.seal",
+             "grader.guarded", "builtins", "ast", "json", "time", "threading", "socket", "functools", "contextvars", "linecache")
 SHELL_PARTS = ("displayhook", "display_pub", "display_trap", "events", "compile", "input_transformer_manager", "user_module")
 
 

@@ -1,10 +1,12 @@
 """Kernels forked from a warm process: this side of it. The first life starts the zygote of this process; it ends with it."""
 
 import atexit
+import contextlib
 import json
 import os
 import pickle
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -18,6 +20,7 @@ from grader.keeper import Ran, Task
 from grader.life import Outcome, Recorder, Request, finish, slow
 from grader.limits import End
 from grader.place import ROOT, environment, guards
+from grader.sandbox.watch import descendants
 from grader.seal import free_names
 
 READY_WITHIN = 120        # seconds
@@ -92,10 +95,28 @@ class Zygote:
             line.send(ours, line.REQUEST, pickle.dumps(task))
             return pickle.loads(line.receive(ours)[1])
 
+    def end_lives(self) -> None:
+        """End what runs: whoever waits for it gets an EOFError."""
+        _kill(descendants(self.process.pid)[1:])
+
     def stop(self) -> None:
+        family = descendants(self.process.pid)
         self.control.close()
-        self.process.kill()
+        _kill(family)
         self.process.wait()
+
+
+def _kill(pids: list[int]) -> None:
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def end_lives() -> None:
+    """End everything that this process's zygotes have forked; they themselves stay."""
+    for (pid, _), each in _zygotes.items():
+        if pid == os.getpid():
+            each.end_lives()
 
 
 _zygotes: dict[tuple[int, str], Zygote] = {}        # a fork of this process needs one of its own

@@ -30,7 +30,7 @@ LINE = 3                   # the file descriptor of a kernel's line
 WARM = """
 course.check course.crowd course.threads course.shopstream course.plots
 stores stores.base stores.wire stores.local
-numpy pandas matplotlib.pyplot matplotlib_inline.backend_inline matplotlib.backends.backend_agg
+numpy pandas matplotlib matplotlib.backends.backend_agg
 redis redis.asyncio fakeredis lupa pymemcache pymongo bson mongoengine cassandra.cluster cassandra.concurrent cassandra.query neo4j
 asyncio concurrent.futures concurrent.futures.thread multiprocessing sqlite3 secrets unittest.mock zoneinfo ssl http.client
 psutil pygments.styles.default pygments.formatters.terminal256 pygments.lexers.python IPython.core.completer
@@ -80,6 +80,7 @@ class Zygote:
             bring(f"stores.{name}")
             bring(f"stores.{name}.embedded")
         self.kernel = child.make()
+        bring("matplotlib_inline.backend_inline")          # which asks, when it is imported, whose cells it shall draw for
         for name in self.rehearse():
             bring(name)
         self.seal_for(guards)
