@@ -120,7 +120,11 @@ class Run:
             kind, what = SAYS[outcome.end]
             fail(cell, kind, "this cell " + what.format(limits=self.job.limits, seconds=outcome.seconds))
         elif request.number:
-            settle(cell, outcome.reply, request.number, self.notes)
+            try:
+                settle(cell, outcome.reply, request.number, self.notes)
+            except (KeyError, TypeError, AttributeError):      # no kernel gives such a verdict
+                fail(cell, "Tampering", "this cell " + SAYS[End.FORGED][1])
+                self.notes.append(tampering(f"{cell.metadata.nbgrader.grade_id} {SAYS[End.FORGED][1]}"))
 
     def _remark(self, i: int, outcome: Outcome) -> None:
         self.deadly.add(i)

@@ -89,6 +89,7 @@ class Keeper:
     def __init__(self, asker: socket.socket, kernel: socket.socket, pid: int, task: Task):
         self.asker, self.kernel, self.pid, self.task = asker, kernel, pid, task
         self.watch, self.looked = Watch(pid, task.limits), 0.0
+        self.kernel.settimeout(INTERRUPT)             # for what is sent to it: it may not read
         self.line = line.Line()
         self.poll = select.poll()
         self.poll.register(kernel, select.POLLIN)
@@ -106,7 +107,7 @@ class Keeper:
 
     def one(self, name: str, code: str, number: str, names: tuple[str, ...]) -> Ran:
         """Have the kernel run one cell."""
-        ran, started = Ran(), time.monotonic()
+        ran, started, self.taken = Ran(), time.monotonic(), 0
         limit, interrupted = started + self.task.limits.cell, False
         try:
             line.send(self.kernel, line.REQUEST, json.dumps({"id": name, "code": code, "number": number, "names": names}).encode())
@@ -125,7 +126,7 @@ class Keeper:
                     if trouble := self.watch.trouble():
                         ran.end = trouble
                         break
-        except (line.Garbled, ValueError):
+        except (line.Garbled, ValueError, TypeError, KeyError, RecursionError):
             ran.end = End.FORGED
         except (EOFError, OSError):
             ran.end = End.DIED
@@ -144,8 +145,9 @@ class Keeper:
                 if ran.reply != b"{}":
                     raise ValueError("something was said after the reply")
                 if letter == line.OUTPUT:
-                    if sum(map(len, ran.messages)) < KEPT * self.task.limits.cell_output + line.LONGEST // 16:
+                    if self.taken < KEPT * self.task.limits.cell_output:
                         ran.messages.append(content)
+                    self.taken += len(content)
                 else:
                     reply = json.loads(content)
                     if letter != line.REPLY or reply["id"] != name or reply["number"] != number:

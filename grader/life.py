@@ -9,8 +9,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from nbclient import NotebookClient
-from nbformat import NotebookNode
-from nbformat.v4 import new_code_cell, new_notebook, new_output
+from nbformat import NotebookNode, from_dict
 
 from grader.limits import End
 
@@ -35,11 +34,15 @@ class Outcome:
 
 
 class Recorder(NotebookClient):
-    """nbclient's way from a kernel's messages to a cell's outputs, with an end to how much a cell may put out."""
+    """nbclient's way from a kernel's messages to a cell's outputs, with an end to how much a cell may put out.
+
+    What messages hold may come from anybody; a message that no kernel would send raises some exception.
+    """
 
     def __init__(self, requests: list[Request], cell_output: int, **options):
-        cells = [new_code_cell(request.code) for request in requests]
-        super().__init__(new_notebook(cells=cells), allow_errors=True, skip_cells_with_tag="", coalesce_streams=False, **options)
+        cells = [new_cell(request.code) for request in requests]
+        super().__init__(NotebookNode(cells=cells, metadata=NotebookNode(), nbformat=4, nbformat_minor=5), allow_errors=True,
+                         skip_cells_with_tag="", coalesce_streams=False, **options)
         self.log.setLevel("CRITICAL")
         self.cell_output = cell_output
         self.begin()
@@ -51,22 +54,57 @@ class Recorder(NotebookClient):
 
     def output(self, outs, msg, display_id, cell_index):
         """Keep no more than the limit of what a cell puts out; the rest is dropped as it arrives."""
-        if self.printed > self.cell_output:
-            return None
+        limit, output = self.cell_output, new_output(msg["msg_type"], msg["content"])
+        if self.clear_before_next_output:
+            outs[:] = []
+            self.clear_display_id_mapping(cell_index)
+            self.clear_before_next_output = False
+        if output.output_type == "error":                  # always kept: it decides
+            outs.append(shortened(output, limit))
+            return
+        if self.printed > limit:
+            return
         self.printed += len(str(msg["content"]))
-        if self.printed > self.cell_output and msg["msg_type"] != "error":
-            text = f"\n… more than {self.cell_output:,} characters of output; the rest is left out\n"
-            kept = msg["content"].get("text", "")[:self.cell_output] if msg["msg_type"] == "stream" else ""
-            outs.append(new_output("stream", name="stdout", text=kept + text))
-            return None
-        return super().output(outs, msg, display_id, cell_index)
+        if self.printed > limit:
+            text = output.get("text", "")[:limit] + f"\n… more than {limit:,} characters of output; the rest is left out\n"
+            output = NotebookNode(output_type="stream", name="stdout", text=text)
+        if display_id:
+            self._display_id_map.setdefault(display_id, {}).setdefault(cell_index, []).append(len(outs))
+        outs.append(output)
 
 
-def finish(cell: NotebookNode, reply: dict) -> None:
+def new_cell(code: str) -> NotebookNode:
+    return NotebookNode(cell_type="code", metadata=NotebookNode(), source=code, outputs=[], execution_count=None)
+
+
+def new_output(kind: str, content: dict) -> NotebookNode:
+    """nbformat's output for a message, checked for what it must hold, and much faster. Raises ValueError."""
+    match kind, content:
+        case "stream", {"name": "stdout" | "stderr" as name, "text": str(text)}:
+            return NotebookNode(output_type="stream", name=name, text=text)
+        case "display_data" | "execute_result", {"data": dict(data), "metadata": dict(metadata)}:
+            count = {"execution_count": content.get("execution_count")} if kind == "execute_result" else {}
+            return from_dict({"output_type": kind, "data": data, "metadata": metadata} | count)
+        case "error", {"ename": str(name), "evalue": str(value), "traceback": list(traceback)}:
+            return NotebookNode(output_type="error", ename=name, evalue=value, traceback=[str(line) for line in traceback])
+    raise ValueError(f"no output of a cell: {kind}")
+
+
+def shortened(output: NotebookNode, limit: int) -> NotebookNode:
+    """An error of not much more than `limit` characters."""
+    left = limit
+    for i, line in enumerate(output.traceback):
+        output.traceback[i], left = line[:max(left, 0)], left - len(line)
+    output.evalue = output.evalue[:limit]
+    return output
+
+
+def finish(cell: NotebookNode, reply: dict, limit: int) -> None:
     """Bring a cell's outputs into nbgrader's and nbclient's form: the reply's error is there, streams are one each."""
     if reply.get("status") == "error" and not any(output.output_type == "error" for output in cell.outputs):
         plain = error(reply.get("ename", ""), reply.get("evalue", ""))
-        cell.outputs.append(new_output("error", **plain | {"traceback": reply.get("traceback") or plain["traceback"]}))
+        content = {**plain, "traceback": reply.get("traceback") or plain["traceback"]}
+        cell.outputs.append(shortened(new_output("error", content), limit))
     cell.outputs = coalesced(cell.outputs)
 
 

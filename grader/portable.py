@@ -91,7 +91,7 @@ class Kernel(Recorder):
         if end.deadly:
             await self._stop()
             end_children(self.others)
-        finish(cell, self.reply)
+        finish(cell, self.reply, self.cell_output)
         return Outcome(cell, end, self.reply, time.monotonic() - started)
 
     def _keep_reply(self, cell, cell_index, execute_reply) -> None:

@@ -24,6 +24,7 @@ from grader.sandbox.watch import descendants
 from grader.seal import free_names
 
 READY_WITHIN = 120        # seconds
+GRACE = 60                # seconds beyond a run's own limits until its keeper is taken for hung
 
 
 class Broken(RuntimeError):
@@ -55,19 +56,22 @@ def live(job, requests: list[Request], seconds: float) -> list[Outcome]:
 def outcomes(requests: list[Request], ran: list[Ran], limits) -> list[Outcome]:
     """What the kernel said → cells with outputs."""
     recorder = Recorder(requests[:len(ran)], limits.cell_output)
-    found = []
-    for i, each in enumerate(ran):
-        cell, reply = recorder.nb.cells[i], json.loads(each.reply)
-        recorder.begin()
-        for message in map(json.loads, each.messages):
+    return [_outcome(recorder, i, each, limits) for i, each in enumerate(ran)]
+
+
+def _outcome(recorder: Recorder, i: int, ran: Ran, limits) -> Outcome:
+    cell, reply, end = recorder.nb.cells[i], {}, ran.end
+    recorder.begin()
+    try:
+        for message in map(json.loads, ran.messages):
             if message["parent_header"].get("msg_id") == str(i):      # else: a thread of an earlier cell, which is over
                 recorder.process_message(message, cell, i)
+        reply = json.loads(ran.reply) | (slow(limits.cell) if end is End.SLOW else {})
         cell.execution_count = reply.get("execution_count")
-        if each.end is End.SLOW:
-            reply |= slow(limits.cell)
-        finish(cell, reply)
-        found.append(Outcome(cell, each.end, reply, each.seconds, each.cpu))
-    return found
+        finish(cell, reply, limits.cell_output)
+    except Exception:                      # no kernel has said this
+        end = end if end.deadly else End.FORGED
+    return Outcome(cell, end, reply, ran.seconds, ran.cpu)
 
 
 class Zygote:
@@ -87,8 +91,9 @@ class Zygote:
             raise Broken("the warm process did not start")
 
     def run(self, task: Task, guards: set[str]) -> list[Ran]:
-        """Raises EOFError when the keeper has ended without an answer."""
+        """Raises EOFError when the keeper has ended without an answer, TimeoutError when it does not give one."""
         ours, theirs = socket.socketpair()
+        ours.settimeout(task.seconds + task.limits.cell + GRACE)
         with ours:
             with theirs, self.lock:
                 socket.send_fds(self.control, [json.dumps({"guards": sorted(guards)}).encode()], [theirs.fileno()])
