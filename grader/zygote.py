@@ -83,6 +83,8 @@ class Zygote:
         bring("matplotlib_inline.backend_inline")          # which asks, when it is imported, whose cells it shall draw for
         for name in self.rehearse():
             bring(name)
+        self.practise()
+        sys.modules["course.shopstream"].load()             # the same for everybody, and kept by the module itself
         self.seal_for(guards)
 
     def seal_for(self, guards: frozenset[str]) -> None:
@@ -95,6 +97,22 @@ class Zygote:
             self.guards, self.seal = guards, Seal(self.kernel.shell, packages | {"course", "stores"}, needed)
             gc.collect()
             gc.freeze()                     # what is here stays shared between the forks
+
+    def practise(self) -> None:
+        """Run some cells here: what Python and IPython learn by that (caches, specialised instructions) all forks have then."""
+        shell, streams = self.kernel.shell, (sys.stdout, sys.stderr)
+        _, nobody = socket.socketpair()
+        self.kernel.session.begin(nobody, 0)
+        for descriptor, stream in self.kernel.streams.items():
+            stream.begin(descriptor)
+            stream.take_in = lambda: None                   # this process's own output is nobody's
+        sys.stdout, sys.stderr = self.kernel.streams[1], self.kernel.streams[2]
+        for cell in REHEARSAL[:-2] * 3:
+            shell.run_cell(cell, store_history=True)
+        sys.stdout, sys.stderr = streams
+        for stream in self.kernel.streams.values():
+            del stream.take_in
+        shell.reset(new_session=True)
 
     def rehearse(self) -> list[str]:
         """Run some cells in a fork; returns the modules that it came to import."""
