@@ -28,7 +28,7 @@ class Status(StrEnum):
 
 @dataclass
 class Row:
-    """One student's line in the report. `scores` is by task number."""
+    """One student's line in the report. `scores` is by task number; `cpu` the seconds of processor time that the cells took."""
     student: str
     status: Status
     score: float = 0
@@ -36,6 +36,7 @@ class Row:
     late_penalty: float = 0
     notes: list[Note] = field(default_factory=list)
     seconds: float = 0
+    cpu: float = 0
 
 
 @dataclass
@@ -55,9 +56,11 @@ class Prepared:
 
 
 def grade_class(course: Course, assignment: Assignment, students: list[str], workers: int = 2,
-                limits: Limits | None = None) -> Iterator[Row]:
+                limits: Limits | None = None, engine: str = "", pages: bool = True) -> Iterator[Row]:
     """Grade these students, and yield each one's row as it is recorded. A bad submission never stops the others.
 
+    engine  what runs the notebooks, see grader.execute.Job
+    pages   write the feedback too
     Raises GradingError if the gradebook cannot take the assignment. Closing the iterator stops the workers; what was
     yielded stays.
     """
@@ -72,11 +75,11 @@ def grade_class(course: Course, assignment: Assignment, students: list[str], wor
                 if prepared.submission.empty:
                     ready.append(Row(student, Status.NOT_SUBMITTED))
                 elif not prepared.to_run:
-                    ready.append(finish(course, assignment, prepared))
+                    ready.append(finish(course, assignment, prepared, pages))
                 else:
                     waiting[student] = prepared
                     for name in prepared.to_run:
-                        yield (student, name), make_job(assignment, prepared, name, limits or Limits())
+                        yield (student, name), make_job(assignment, prepared, name, limits or Limits(), engine)
             except Exception as error:
                 ready.append(_failed(student, error))
 
@@ -84,7 +87,7 @@ def grade_class(course: Course, assignment: Assignment, students: list[str], wor
         waiting[student].executed[name] = result
         if waiting[student].complete:
             try:
-                yield finish(course, assignment, waiting.pop(student))
+                yield finish(course, assignment, waiting.pop(student), pages)
             except Exception as error:
                 yield _failed(student, error)
         while ready:
@@ -107,16 +110,16 @@ def prepare(course: Course, assignment: Assignment, student: str) -> Prepared:
     return Prepared(submission, sanitised)
 
 
-def make_job(assignment: Assignment, prepared: Prepared, name: str, limits: Limits) -> Job:
+def make_job(assignment: Assignment, prepared: Prepared, name: str, limits: Limits, engine: str = "") -> Job:
     """The instructor's files win over files of the same name."""
     text = nbformat.writes(prepared.sanitised[name].notebook)
-    return Job(text, prepared.submission.files | assignment.files, assignment.masters[name].imports, limits)
+    return Job(text, prepared.submission.files | assignment.files, assignment.masters[name].imports, limits, engine)
 
 
-def finish(course: Course, assignment: Assignment, prepared: Prepared) -> Row:
+def finish(course: Course, assignment: Assignment, prepared: Prepared, pages: bool = True) -> Row:
     """Record a student's results, write the feedback, and sum up."""
     submission = prepared.submission
-    notes, notebooks, seconds = {}, {}, 0.0
+    notes, notebooks, seconds, cpu = {}, {}, 0.0, 0.0
     for name, each in prepared.sanitised.items():
         result = prepared.executed.get(name)
         notes[name] = list(each.notes)
@@ -124,6 +127,7 @@ def finish(course: Course, assignment: Assignment, prepared: Prepared) -> Row:
             notebooks[name] = nbformat.reads(result.notebook, as_version=4)
             notes[name] += result.notes
             seconds += result.seconds
+            cpu += result.cpu
         else:
             why = str(result) if result else "the notebook could not be read"
             notebooks[name] = _not_run(each.notebook, why)
@@ -132,11 +136,12 @@ def finish(course: Course, assignment: Assignment, prepared: Prepared) -> Row:
     every = submission.notes + [note for each in notes.values() for note in each]
     if notebooks:
         every += _leaks(notebooks)
-        feedback.make_feedback(course, assignment.name, submission.student)
+        if pages:
+            feedback.make_feedback(course, assignment.name, submission.student)
     scores = {task.number: sum(recorded.scores.get(grade_id, 0) for grade_id in task.points) for task in assignment.tasks}
     status = Status.ATTENTION if any(note.needs_attention for note in every) else Status.GRADED
     total = sum(recorded.scores.values()) - recorded.late_penalty
-    return Row(submission.student, status, total, scores, recorded.late_penalty, every, seconds)
+    return Row(submission.student, status, total, scores, recorded.late_penalty, every, seconds, cpu)
 
 
 def _not_run(notebook: NotebookNode, why: str) -> NotebookNode:
