@@ -11,8 +11,8 @@ import shutil
 import sqlite3
 import tempfile
 import warnings
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from nbformat.v4 import new_markdown_cell
 from nbgrader import preprocessors
 from nbgrader.api import Gradebook
 from nbgrader.converters import Autograde
+from nbgrader.preprocessors import latesubmissions, saveautogrades
 from nbgrader.utils import parse_utc
 from sqlalchemy.exc import SAWarning
 
@@ -69,10 +70,10 @@ def record(course: Course, assignment: Assignment, student: str, notebooks: dict
     result = Recorded()
 
     def save(url: str) -> None:
-        _open_submission(course, assignment, student, url, files)
-        for name, notebook in notebooks.items():
-            _score(course, notebook, _resources(url, assignment.name, name, student))
-        with Gradebook(url, course.nbgrader().course_id) as gradebook:
+        with one_transaction(url, course.nbgrader().course_id) as gradebook:
+            _open_submission(gradebook, assignment, student, files)
+            for name, notebook in notebooks.items():
+                _score(course, notebook, _resources(url, assignment.name, name, student))
             submission = gradebook.find_submission(assignment.name, student)
             result.scores = {grade.name: float(grade.score or 0) for each in submission.notebooks for grade in each.grades}
             result.late_penalty = sum(each.late_submission_penalty or 0 for each in submission.notebooks)
@@ -108,23 +109,50 @@ def change_gradebook(course: Course, save: Callable[[str], None]) -> None:
     raise GradingError(f"somebody else keeps writing to {path}; close Formgrader, then run this again")
 
 
+class SharedGradebook(Gradebook):
+    """A gradebook that stays open, and commits when it is told to for the last time."""
+
+    def __init__(self, url: str, course_id: str):
+        super().__init__(url, course_id)
+        self.commit, self.db.commit = self.db.commit, self.db.flush
+
+    def close(self) -> None:
+        """What each of nbgrader's steps does with it at its end."""
+
+
+@contextmanager
+def one_transaction(url: str, course_id: str) -> Iterator[Gradebook]:
+    """Let nbgrader's steps share a connection and a transaction: by themselves each opens the gradebook anew and commits after
+    every cell, which takes several times as long."""
+    shared = SharedGradebook(url, course_id)
+    own = {module: module.Gradebook for module in (saveautogrades, latesubmissions)}
+    for module in own:
+        module.Gradebook = lambda *_: shared
+    try:
+        yield shared
+        shared.commit()
+    finally:
+        for module, genuine in own.items():
+            module.Gradebook = genuine
+        Gradebook.close(shared)
+
+
 # ── nbgrader's steps ────────────────────────────────────────────────────────────────────────────────────
 
 
-def _open_submission(course: Course, assignment: Assignment, student: str, url: str, files: dict[str, bytes]) -> None:
+def _open_submission(gradebook: Gradebook, assignment: Assignment, student: str, files: dict[str, bytes]) -> None:
     """The student and the submission with its timestamp; nothing scored yet. A notebook that is missing scores 0."""
     stamp = files.get("timestamp.txt", b"").decode("utf-8", "replace").strip()
     try:
         when = {"timestamp": parse_utc(stamp)} if stamp else {}
     except (ValueError, OverflowError):
         when = {}
-    with Gradebook(url, course.nbgrader().course_id) as gradebook:
-        gradebook.update_or_create_student(student)
-        submission = gradebook.update_or_create_submission(assignment.name, student, **when)
-        for notebook in submission.notebooks:
-            for grade in notebook.grades:
-                grade.auto_score, grade.needs_manual_grade = 0, grade.manual_score is not None
-        gradebook.db.commit()
+    gradebook.update_or_create_student(student)
+    submission = gradebook.update_or_create_submission(assignment.name, student, **when)
+    for notebook in submission.notebooks:
+        for grade in notebook.grades:
+            grade.auto_score, grade.needs_manual_grade = 0, grade.manual_score is not None
+    gradebook.db.commit()
 
 
 def _score(course: Course, notebook: NotebookNode, resources: dict) -> None:
