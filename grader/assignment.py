@@ -96,6 +96,10 @@ class Course:
     def reports(self) -> Path:
         return self.root / "grader" / "reports"
 
+    @property
+    def journal(self) -> Path:
+        return self.root / "grader" / "journal.db"
+
     def assignments(self) -> list[str]:
         """Names of the assignments that have at least one notebook."""
         return sorted(path.name for path in self.folder("source").glob("*") if any(path.glob("*.ipynb")))

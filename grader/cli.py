@@ -4,17 +4,23 @@ Exit code: 0 everybody who handed in is graded, 1 someone needs attention, 2 not
 """
 
 import sys
+import time
+from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.text import Text
 
 from grader import collect, demo, report
 from grader.assignment import Assignment, Course
 from grader.execute import Limits
 from grader.grade import Row, Status, grade_class
+from grader.journal import Journal
 from grader.notes import GradingError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -23,61 +29,87 @@ ROOT = Path(__file__).resolve().parent.parent
 @click.command("grade")
 @click.argument("assignment", required=False, default="")
 @click.option("-j", "--jobs", default=2, show_default=True, type=click.IntRange(1, 64), help="Submissions run at the same time.")
-@click.option("--student", "only", multiple=True, metavar="ID", help="Grade this student only (may be repeated).")
+@click.option("--student", "only", multiple=True, metavar="ID", help="Grade this student, again if need be (may be repeated).")
+@click.option("--only-failed", is_flag=True, help="Grade again whoever needs attention or was lost, and nobody else.")
+@click.option("--regrade", is_flag=True, help="Grade everybody again, also where nothing has changed.")
 @click.option("--demo", "make_demo", is_flag=True, help="Make a class of invented students with every trouble, and grade it.")
 @click.option("--timeout", default=30.0, show_default=True, type=click.FloatRange(1), help="Seconds for one cell.")
 @click.option("--root", default=ROOT, type=click.Path(path_type=Path, exists=True, file_okay=False), hidden=True)
-def grade(assignment: str, jobs: int, only: tuple[str, ...], make_demo: bool, timeout: float, root: Path) -> None:
-    """Grade the submissions in grader/submitted/<student>/<ASSIGNMENT>/.
+def grade(root: Path, timeout: float, **asked) -> None:
+    """Grade the submissions in grader/submitted/<student>/<ASSIGNMENT>/: those that are new or have changed since.
 
-    Scores go to nbgrader's gradebook, a page per student to grader/feedback/, the table to grader/reports/<ASSIGNMENT>.csv.
-    What is in submitted/ is never changed.
+    Stop it at any time, the next run carries on. Scores go to nbgrader's gradebook, a page per student to grader/feedback/, the
+    table to grader/reports/<ASSIGNMENT>.csv. What is in submitted/ is never changed.
     """
     console = Console()
     try:
-        rows, done = run(console, root, assignment, jobs, list(only), make_demo, Limits(cell=timeout))
+        rows, done = run(console, Course.at(root), Asked(limits=Limits(cell=timeout), **asked))
     except GradingError as error:
-        console.print(f"[red]nothing was graded:[/] {error}", highlight=False, markup=True)
+        console.print(Text.assemble(("nothing more was graded: ", "red"), str(error)))
         sys.exit(2)
     if not done:
         sys.exit(130)
     sys.exit(1 if any(row.status is Status.ATTENTION for row in rows) else 0)
 
 
-def run(console: Console, root: Path, name: str, jobs: int, only: list[str], make_demo: bool,
-        limits: Limits) -> tuple[list[Row], bool]:
+@dataclass
+class Asked:
+    """What the command line asks for."""
+    assignment: str
+    jobs: int
+    only: tuple[str, ...]
+    only_failed: bool
+    regrade: bool
+    make_demo: bool
+    limits: Limits
+
+
+def run(console: Console, course: Course, asked: Asked) -> tuple[list[Row], bool]:
     """Grade and report; returns the rows and whether all were done (False after Ctrl-C). Raises GradingError."""
-    course = Course.at(root)
-    if make_demo and not name:
-        name = next(iter(course.assignments()), "")
-    assignment = Assignment.of(course, name)
-    if make_demo:
-        demo.make(course, assignment)
-    known = collect.students(course)
-    students = only or [student for student in known if not make_demo or demo.is_demo(course, student)]
-    submitted = course.nbgrader().submitted_directory
-    if unknown := [student for student in students if student not in known]:
-        raise GradingError(f"no student {unknown[0]!r}; there are: {', '.join(known) or 'none'}")
-    if not students:
-        raise GradingError(f"no submissions: put them into {submitted}/<student>/{name}/")
-    rows, done = _with_progress(console, course, assignment, students, jobs, limits)
+    if asked.make_demo and not asked.assignment:
+        asked.assignment = next(iter(course.assignments()), "")
+    assignment = Assignment.of(course, asked.assignment)
+    with closing(Journal(course.journal)) as journal:
+        if asked.make_demo:
+            demo.make(course, assignment)
+        students = _students(course, assignment, asked, journal)
+        again = students if asked.regrade or asked.only_failed or asked.only else ()
+        rows, done = _with_progress(console, grade_class(course, assignment, students, asked.jobs, asked.limits, journal=journal,
+                                                         again=again), len(students))
     path = course.reports / f"{assignment.name}.csv"
     report.write_csv(path, assignment, rows)
     _say(console, course, assignment, rows, students, path)
     return rows, done
 
 
-def _with_progress(console, course, assignment, students, jobs, limits) -> tuple[list[Row], bool]:
+def _students(course: Course, assignment: Assignment, asked: Asked, journal: Journal) -> list[str]:
+    """Whom to grade, or to find graded already. Raises GradingError if there is nobody."""
+    known = collect.students(course)
+    students = list(asked.only) or [student for student in known if not asked.make_demo or demo.is_demo(course, student)]
+    if unknown := [student for student in students if student not in known]:
+        raise GradingError(f"no student {unknown[0]!r}; there are: {', '.join(known) or 'none'}")
+    if not students:
+        raise GradingError(f"no submissions: put them into {course.nbgrader().submitted_directory}/<student>/{assignment.name}/")
+    if asked.only_failed:
+        rows = journal.rows(assignment.name)
+        students = [student for student in students if student not in rows or rows[student][1]["status"] != Status.GRADED]
+    return students
+
+
+def _with_progress(console: Console, graded: Iterator[Row], total: int) -> tuple[list[Row], bool]:
+    """Show how far it is, how fast, and how long it will take yet. Those of an earlier run say nothing about that."""
     rows: list[Row] = []
     columns = (TextColumn("grading"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"), TimeElapsedColumn(),
-               TextColumn("left"), TimeRemainingColumn())
-    with Progress(*columns, console=console) as progress, closing(grade_class(course, assignment, students, jobs, limits)) as graded:
-        bar = progress.add_task("grading", total=len(students), rate="")
+               TextColumn("{task.fields[left]}"))
+    with Progress(*columns, console=console) as progress, closing(graded):
+        bar, started, fresh = progress.add_task("grading", total=total, rate="", left=""), time.monotonic(), 0
         try:
             for row in graded:
                 rows.append(row)
-                speed = progress.tasks[bar].finished_speed or progress.tasks[bar].speed
-                progress.update(bar, advance=1, rate=f"{60 * speed:.0f} a minute" if speed else "")
+                fresh += not row.kept and row.status is not Status.NOT_SUBMITTED
+                speed = fresh / (time.monotonic() - started)
+                left = f"{timedelta(seconds=round((total - len(rows)) / speed))} left" if speed else ""
+                progress.update(bar, advance=1, rate=f"{60 * speed:.0f} a minute" if speed else "", left=left)
         except KeyboardInterrupt:
             return rows, False
     return rows, True
@@ -88,6 +120,8 @@ def _say(console: Console, course: Course, assignment: Assignment, rows: list[Ro
     console.print(report.remarks(rows))
     counts = {status: sum(row.status is status for row in rows) for status in Status}
     console.print(", ".join(f"{count} {status}" for status, count in counts.items() if count), highlight=False)
+    if kept := sum(row.kept for row in rows):
+        console.print(f"{kept} of them had been graded before, and nothing has changed since", highlight=False)
     if left := len(students) - len(rows):
         console.print(f"stopped: {left} of {len(students)} were not graded; run the same command again")
     pages = f"{course.nbgrader().feedback_directory}/<student>/{assignment.name}/"
