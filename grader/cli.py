@@ -73,6 +73,9 @@ def run(console: Console, course: Course, asked: Asked) -> tuple[list[Row], bool
         if asked.make_demo:
             demo.make(course, assignment)
         students = _students(course, assignment, asked, journal)
+        if not students:
+            console.print("nobody needs attention, and nobody was lost")
+            return [], True
         again = students if asked.regrade or asked.only_failed or asked.only else ()
         rows, done = _with_progress(console, grade_class(course, assignment, students, asked.jobs, asked.limits, journal=journal,
                                                          again=again), len(students))

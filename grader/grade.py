@@ -58,8 +58,8 @@ class Row:
     @classmethod
     def from_dict(cls, data: dict) -> "Row":
         """The inverse of dataclasses.asdict, also after JSON."""
-        tasks = [Task(**task | {"checks": [Check(**check | {"came": Came(check["came"])}) for check in task["checks"]]})
-                 for task in data["results"]]
+        tasks = [Task(**task | {"checks": [Check(**check | {"came": Came(check["came"])}) for check in task["checks"]],
+                                "by_hand": tuple(task["by_hand"])}) for task in data["results"]]
         notes = [Note(Kind(note["kind"]), note["text"]) for note in data["notes"]]
         return cls(**data | {"status": Status(data["status"]), "notes": notes, "results": tasks})
 

@@ -81,7 +81,7 @@ def read(notebook: NotebookNode) -> list[Task]:
     for cell in notebook.cells:
         grading = cell.metadata.get("nbgrader") or {}
         grade_id = grading.get("grade_id", "")
-        if grade_id.endswith("_prompt") and (match := HEADLINE.match(cell.source.partition("\n")[0])):
+        if grade_id.endswith("_prompt") and (match := HEADLINE.fullmatch(cell.source.partition("\n")[0])):
             name = grade_id.removesuffix("_prompt")
             tasks[name] = Task(match["number"], name, match["title"])
     for cell in notebook.cells:
@@ -110,7 +110,7 @@ def _read_answer(cell: NotebookNode, task: Task) -> None:
 
 def _check(cell: NotebookNode) -> Check:
     grading = cell.metadata.nbgrader
-    topic = TOPIC.match(cell.source.partition("\n")[0])
+    topic = TOPIC.fullmatch(cell.source.partition("\n")[0])
     outputs = cell.get("outputs", [])
     errors = [output for output in outputs if output.output_type == "error"]
     printed = "".join(output.text for output in outputs if output.output_type == "stream")
