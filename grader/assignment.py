@@ -97,6 +97,10 @@ class Course:
         return self.root / "grader" / "reports"
 
     @property
+    def roster(self) -> Path:
+        return self.root / "grader" / "roster.csv"
+
+    @property
     def journal(self) -> Path:
         return self.root / "grader" / "journal.db"
 

@@ -20,8 +20,10 @@ from grader import collect, demo, report
 from grader.assignment import Assignment, Course
 from grader.execute import Limits
 from grader.grade import Row, Status, grade_class
+from grader.intake import take_in
 from grader.journal import Journal
 from grader.notes import GradingError
+from grader.roster import roster
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -32,6 +34,11 @@ ROOT = Path(__file__).resolve().parent.parent
 @click.option("--student", "only", multiple=True, metavar="ID", help="Grade this student, again if need be (may be repeated).")
 @click.option("--only-failed", is_flag=True, help="Grade again whoever needs attention or was lost, and nobody else.")
 @click.option("--regrade", is_flag=True, help="Grade everybody again, also where nothing has changed.")
+@click.option("--from", "source", type=click.Path(path_type=Path, exists=True), metavar="FOLDER_OR_ZIP",
+              help="First take in submissions: a folder of notebooks, a download of Canvas or Moodle.")
+@click.option("--roster", "roster_path", type=click.Path(path_type=Path, exists=True, dir_okay=False), metavar="CSV",
+              help="Who is in the class: id, name, email, lms_ids. [default: grader/roster.csv, and the gradebook's students]")
+@click.option("--replace", is_flag=True, help="With --from: newer files replace what is there; the old ones go to grader/replaced/.")
 @click.option("--demo", "make_demo", is_flag=True, help="Make a class of invented students with every trouble, and grade it.")
 @click.option("--timeout", default=30.0, show_default=True, type=click.FloatRange(1), help="Seconds for one cell.")
 @click.option("--root", default=ROOT, type=click.Path(path_type=Path, exists=True, file_okay=False), hidden=True)
@@ -61,6 +68,9 @@ class Asked:
     only_failed: bool
     regrade: bool
     make_demo: bool
+    source: Path | None
+    roster_path: Path | None
+    replace: bool
     limits: Limits
 
 
@@ -70,9 +80,14 @@ def run(console: Console, course: Course, asked: Asked) -> tuple[list[Row], bool
         asked.assignment = next(iter(course.assignments()), "")
     assignment = Assignment.of(course, asked.assignment)
     with closing(Journal(course.journal)) as journal:
+        people = roster(course, asked.roster_path)
         if asked.make_demo:
             demo.make(course, assignment)
-        students = _students(course, assignment, asked, journal)
+        if asked.source:
+            taken = take_in(course, assignment, asked.source, people, asked.replace)
+            console.print(report.intake(taken))
+            report.write_not_taken(course.reports / f"{assignment.name}-not-taken.csv", taken)
+        students = _students(course, assignment, asked, journal, collect.students(course, people.people))
         if not students:
             console.print("nobody needs attention, and nobody was lost")
             return [], True
@@ -85,9 +100,8 @@ def run(console: Console, course: Course, asked: Asked) -> tuple[list[Row], bool
     return rows, done
 
 
-def _students(course: Course, assignment: Assignment, asked: Asked, journal: Journal) -> list[str]:
+def _students(course: Course, assignment: Assignment, asked: Asked, journal: Journal, known: list[str]) -> list[str]:
     """Whom to grade, or to find graded already. Raises GradingError if there is nobody."""
-    known = collect.students(course)
     students = list(asked.only) or [student for student in known if not asked.make_demo or demo.is_demo(course, student)]
     if unknown := [student for student in students if student not in known]:
         raise GradingError(f"no student {unknown[0]!r}; there are: {', '.join(known) or 'none'}")

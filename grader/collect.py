@@ -1,9 +1,8 @@
 """Which file is whose notebook. Nothing in the submitted folder is altered, moved or deleted."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-
-from nbgrader.api import Gradebook
 
 from grader.assignment import Assignment, Course, Master, read_files
 from grader.notes import Note, look, repaired
@@ -26,19 +25,11 @@ class Submission:
     empty: bool = True
 
 
-def students(course: Course) -> list[str]:
-    """The class: everybody with a folder under submitted/, for any assignment, and everybody in the gradebook."""
+def students(course: Course, people: Iterable[str] = ()) -> list[str]:
+    """The class: everybody with a folder under submitted/, for any assignment, and those of the roster (the gradebook's too)."""
     submitted = course.root / course.nbgrader().submitted_directory
     with_folder = {path.name for path in submitted.glob("*") if path.is_dir() and not path.name.startswith(".")}
-    return sorted(with_folder | _in_gradebook(course))
-
-
-def _in_gradebook(course: Course) -> set[str]:
-    url = course.nbgrader().db_url
-    if url.startswith("sqlite:///") and not Path(url.removeprefix("sqlite:///")).exists():
-        return set()
-    with Gradebook(url, course.nbgrader().course_id) as gradebook:
-        return {student.id for student in gradebook.students}
+    return sorted(with_folder.union(people))
 
 
 def collect(course: Course, assignment: Assignment, student: str) -> Submission:

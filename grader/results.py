@@ -17,6 +17,7 @@ HEADLINE = re.compile(r"#+ (?P<number>[\d.]+) (?P<title>.+?)(?: · .*)?")
 TOPIC = re.compile(r"# [\d.]+ points? at grading: (?P<topic>.+)")
 ROW = re.compile(r" {5}(?P<name>[a-z]+) +(?P<text>.*)")             # of course.check.block
 OK = re.compile(r"^[\d.]+ +ok  (\S.*)$", re.M)
+NO_RESPONSE = "No response."                # nbgrader's own comment on an answer that is still the stub
 HINT = re.compile(r"(?P<number>[\d.]+) +hint (?P<count>\d+) of \d+: ")
 
 
@@ -101,6 +102,8 @@ def read(notebook: NotebookNode) -> list[Task]:
 def _read_answer(cell: NotebookNode, task: Task) -> None:
     grading = cell.metadata.nbgrader
     task.answer, task.comment = cell.source, grading.get("comment") or ""
+    if task.comment == NO_RESPONSE:
+        task.comment = ""
     if utils.is_grade(cell):
         task.by_hand = float(grading.get("score") or 0), float(grading.get("points") or 0)
     errors = [output for output in cell.get("outputs", []) if output.output_type == "error"]

@@ -81,6 +81,7 @@ def count_events(root: Path) -> int:
 
 def killed_at(root: Path, last: int) -> int:
     """Kill a run at that event, look at what it left, and run again; returns how many students had been done."""
+
     def first():
         Killer(root, last)
         grade(root)
@@ -95,7 +96,7 @@ def killed_at(root: Path, last: int) -> int:
                 with closing(sqlite3.connect(root / f"grader/{name}.db")) as database:
                     assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",), name
         there = recorded_scores(course, Assignment.of(course, NAME))
-        assert all(sum(each.scores.values()) == 8 for each in there.values()), there       # nobody is half in it
+        assert all(sum(each.scores.values()) == 8 for each in there.values()), there  # nobody is half in it
         with closing(Journal(course.journal)) as journal:
             for student in journal.rows(NAME):
                 assert student in there

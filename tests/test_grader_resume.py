@@ -120,7 +120,10 @@ def test_who_was_lost_is_tried_again_and_who_is_asked_for_too(course):
 
     def loses_ann(jobs, workers):
         for name, result in instantly(jobs, workers):
-            yield name, result if name[0] != "ann" else __import__("grader.pool").pool.JobLost("its worker process was killed, twice")
+            yield (
+                name,
+                result if name[0] != "ann" else __import__("grader.pool").pool.JobLost("its worker process was killed, twice"),
+            )
 
     with closing(Journal(course.journal)) as journal:
         rows = list(grade_class(course, Assignment.of(course, NAME), ["ann"], journal=journal, again=["ann"], run_all=loses_ann))
@@ -129,8 +132,20 @@ def test_who_was_lost_is_tried_again_and_who_is_asked_for_too(course):
 
 
 def test_a_row_is_the_same_after_the_journal():
-    row = Row("ann", Status.ATTENTION, 3, {"9.1": 3}, 0.5, [look("odd")], 1.5, 0.5, spent={"9.1": 60.0}, results=[
-        Task("9.1", "double", "Twice", [Check("double_check_1", "", 0, 1, Came.FAILED, ["x: 1"], "y", {"got": "2"})], "pass")])
+    row = Row(
+        "ann",
+        Status.ATTENTION,
+        3,
+        {"9.1": 3},
+        0.5,
+        [look("odd")],
+        1.5,
+        0.5,
+        spent={"9.1": 60.0},
+        results=[
+            Task("9.1", "double", "Twice", [Check("double_check_1", "", 0, 1, Came.FAILED, ["x: 1"], "y", {"got": "2"})], "pass")
+        ],
+    )
     assert Row.from_dict(asdict(row)) == row
 
 
@@ -166,16 +181,28 @@ def test_killed_at_12_random_points_nothing_is_half_written_and_the_next_run_car
     seed = random.randrange(10**6)
     root = shutil.copytree(template, tmp_path / "class")
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")])}
-    run = subprocess.run([sys.executable, ROOT / "tests/grader_kill.py", root, str(seed), "12"], env=environment, cwd=tmp_path,
-                         capture_output=True, text=True, timeout=250, check=False)
+    run = subprocess.run(
+        [sys.executable, ROOT / "tests/grader_kill.py", root, str(seed), "12"],
+        env=environment,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=250,
+        check=False,
+    )
     assert run.returncode == 0, f"seed {seed}: {run.stdout[-300:]}{run.stderr[-3000:]}"
     done = [int(line.split()[2]) for line in run.stdout.splitlines()]
     assert len(done) == 12 and max(done) >= 1, "the points are spread over the class"
 
 
 def _start(course, jobs="1"):
-    return subprocess.Popen([sys.executable, "-m", "grader.cli", NAME, "--root", str(course.root), "-j", jobs], cwd=ROOT,
-                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    return subprocess.Popen(
+        [sys.executable, "-m", "grader.cli", NAME, "--root", str(course.root), "-j", jobs],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
 
 
 def _wait_for(condition, seconds=60):
@@ -220,7 +247,7 @@ def test_kill_9_of_workers_costs_nobody_a_point(course):
         time.sleep(0.3)
     printed, _ = run.communicate(timeout=200)
     assert killed
-    if run.returncode:          # a worker was killed while it started: whoever waited for it is lost, and the next run knows that
+    if run.returncode:  # a worker was killed while it started: whoever waited for it is lost, and the next run knows that
         result = CliRunner().invoke(grade, [NAME, "--root", str(course.root)])
         assert result.exit_code == 0 and "had been graded before" in result.output, printed + result.output
     assert {sum(each.scores.values()) for each in recorded_scores(course, assignment).values()} == {8}
@@ -235,7 +262,7 @@ def test_a_full_disk_stops_the_run_in_words_and_the_next_carries_on(course, monk
         genuine(course, assignment, student, *rest)
 
     monkeypatch.setattr(feedback, "make_feedback", full_for_bob)
-    with pytest.raises(GradingError, match="the disk is full.*make room"):
+    with pytest.raises(GradingError, match=r"the disk is full.*make room"):
         _grade(course)
     monkeypatch.setattr(feedback, "make_feedback", genuine)
     rows = _grade(course)
