@@ -16,10 +16,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from grader import collect, demo, report
+from grader import collect, demo, exports, overview, report
 from grader.assignment import Assignment, Course
 from grader.execute import Limits
-from grader.grade import Row, Status, grade_class
+from grader.grade import Row, Status, grade_class, whole_class
 from grader.intake import take_in
 from grader.journal import Journal
 from grader.notes import GradingError
@@ -45,8 +45,8 @@ ROOT = Path(__file__).resolve().parent.parent
 def grade(root: Path, timeout: float, **asked) -> None:
     """Grade the submissions in grader/submitted/<student>/<ASSIGNMENT>/: those that are new or have changed since.
 
-    Stop it at any time, the next run carries on. Scores go to nbgrader's gradebook, a page per student to grader/feedback/, the
-    table to grader/reports/<ASSIGNMENT>.csv. What is in submitted/ is never changed.
+    Stop it at any time, the next run carries on. Scores go to nbgrader's gradebook, a page per student to grader/feedback/, a
+    report of the class and its tables (also for Canvas and Moodle) to grader/reports/. What is in submitted/ is never changed.
     """
     console = Console()
     try:
@@ -87,16 +87,20 @@ def run(console: Console, course: Course, asked: Asked) -> tuple[list[Row], bool
             taken = take_in(course, assignment, asked.source, people, asked.replace)
             console.print(report.intake(taken))
             report.write_not_taken(course.reports / f"{assignment.name}-not-taken.csv", taken)
-        students = _students(course, assignment, asked, journal, collect.students(course, people.people))
+        known = collect.students(course, people.people)
+        students = _students(course, assignment, asked, journal, known)
         if not students:
             console.print("nobody needs attention, and nobody was lost")
             return [], True
         again = students if asked.regrade or asked.only_failed or asked.only else ()
         rows, done = _with_progress(console, grade_class(course, assignment, students, asked.jobs, asked.limits, journal=journal,
                                                          again=again), len(students))
-    path = course.reports / f"{assignment.name}.csv"
-    report.write_csv(path, assignment, rows)
-    _say(console, course, assignment, rows, students, path)
+        everybody = whole_class(course, assignment, known, rows, journal)
+    table, page = (course.reports / f"{assignment.name}.{kind}" for kind in ("csv", "html"))
+    report.write_csv(table, assignment, everybody)
+    exports.write_all(course.reports, assignment, report.in_order(everybody), people)
+    overview.write_overview(page, course, assignment, everybody, people)
+    _say(console, course, assignment, rows, students)
     return rows, done
 
 
@@ -132,7 +136,7 @@ def _with_progress(console: Console, graded: Iterator[Row], total: int) -> tuple
     return rows, True
 
 
-def _say(console: Console, course: Course, assignment: Assignment, rows: list[Row], students: list[str], path: Path) -> None:
+def _say(console: Console, course: Course, assignment: Assignment, rows: list[Row], students: list[str]) -> None:
     console.print(report.table(assignment, rows))
     console.print(report.remarks(rows))
     counts = {status: sum(row.status is status for row in rows) for status in Status}
@@ -142,7 +146,9 @@ def _say(console: Console, course: Course, assignment: Assignment, rows: list[Ro
     if left := len(students) - len(rows):
         console.print(f"stopped: {left} of {len(students)} were not graded; run the same command again")
     pages = f"{course.nbgrader().feedback_directory}/<student>/{assignment.name}/"
-    console.print(f"table     {path.relative_to(course.root)}\nfeedback  {pages}", highlight=False, soft_wrap=True)
+    reports = course.reports.relative_to(course.root).as_posix()
+    console.print(f"report    {reports}/{assignment.name}.html\ntables    {reports}/{assignment.name}.csv, -tasks.csv, "
+                  f"-canvas.csv, -moodle.csv\nfeedback  {pages}", highlight=False, soft_wrap=True)
 
 
 if __name__ == "__main__":

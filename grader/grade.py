@@ -16,7 +16,7 @@ from grader.execute import Executed, Job, Limits
 from grader.files import disk_is_full
 from grader.journal import Basis, Journal, basis
 from grader.notes import GradingError, Kind, Note, look, tampering
-from grader.record import record, recorded_scores, register
+from grader.record import Recorded, record, recorded_scores, register
 from grader.results import Came, Check, Task, read
 from grader.sanitise import Sanitised, sanitise
 from grader.timing import seconds_spent
@@ -97,6 +97,29 @@ def grade_class(course: Course, assignment: Assignment, students: list[str], wor
     return Grading(course, assignment, limits or Limits(), engine, pages, journal, set(again)).all_rows(students, workers, run_all)
 
 
+def whole_class(course: Course, assignment: Assignment, students: list[str], rows: list[Row], journal: Journal) -> list[Row]:
+    """These rows, and for the other students those of earlier runs, with the scores that the gradebook has by now."""
+    there = {row.student: row for row in rows}
+    known, scores = journal.rows(assignment.name), recorded_scores(course, assignment)
+    for student in students:
+        if student in there:
+            continue
+        if student in known and student in scores:
+            there[student] = _earlier(assignment, known[student][1], scores[student])
+        elif collect.collect(course, assignment, student).empty:
+            there[student] = Row(student, Status.NOT_SUBMITTED)
+        else:
+            there[student] = Row(student, Status.ATTENTION, notes=[look("not graded yet: run `grade` again")], lost=True)
+    return list(there.values())
+
+
+def _earlier(assignment: Assignment, data: dict, recorded: Recorded) -> Row:
+    row = Row.from_dict(data)
+    row.kept, row.late_penalty = True, recorded.late_penalty
+    _set_scores(row, assignment, recorded.scores)
+    return row
+
+
 class Grading:
     """A run over a class. It is the only writer: workers give it results, and it records them one by one."""
 
@@ -150,11 +173,7 @@ class Grading:
                     for step in (("autograded", "feedback") if prepared.submission.notebooks else ()))
         if student in self.again or earlier != prepared.basis or student not in self.in_gradebook or not there:
             return None
-        row = Row.from_dict(data)
-        row.kept = True
-        row.late_penalty = self.in_gradebook[student].late_penalty
-        _set_scores(row, self.assignment, self.in_gradebook[student].scores)
-        return row
+        return _earlier(self.assignment, data, self.in_gradebook[student])
 
     def _finish(self, prepared: Prepared) -> Row:
         """Everything about a student goes to disk; last the line of the journal that says so."""

@@ -83,20 +83,19 @@ def not_taken(taken: Taken) -> list[tuple[str, str]]:
 
 def write_not_taken(path: Path, taken: Taken) -> None:
     """The same as CSV, for later."""
-    _write(path, ["file", "why"], [{"file": _plain(name), "why": _plain(why)} for name, why in not_taken(taken)])
+    write(path, ["file", "why"], [{"file": plain(name), "why": plain(why)} for name, why in not_taken(taken)])
 
 
 def write_csv(path: Path, assignment: Assignment, rows: list[Row]) -> None:
-    """One line per student; students that this run did not grade keep the line that they have.
+    """One line per student, in the table's order.
 
     A text that a spreadsheet would take for a formula gets an apostrophe in front.
     """
-    lines = {line["student"]: line for line in [*_read_csv(path, assignment), *(_line(assignment, row) for row in rows)]}
-    _write(path, _columns(assignment),
-           sorted(lines.values(), key=lambda line: (ORDER.index(line["status"]), -float(line["score"]), line["student"])))
+    write(path, _columns(assignment), [_line(assignment, row) for row in in_order(rows)])
 
 
-def _write(path: Path, columns: list[str], lines: list[dict[str, str]]) -> None:
+def write(path: Path, columns: list[str], lines: list[dict[str, str]]) -> None:
+    """A CSV, in one step."""
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, columns)
     writer.writeheader()
@@ -117,23 +116,15 @@ def _line(assignment: Assignment, row: Row) -> dict[str, str]:
     worst = worst_task(row, assignment.tasks)
     scores = {_heading(task): f"{row.scores.get(task.number, 0):g}" for task in assignment.tasks}
     notes = "; ".join(f"[{note.kind}] {note.text}" for note in row.notes)
-    return {"student": _plain(row.student), "status": str(row.status), "score": f"{row.score:g}",
+    return {"student": plain(row.student), "status": str(row.status), "score": f"{row.score:g}",
             "max_score": f"{points(assignment):g}", "late_penalty": f"{row.late_penalty:g}", **scores,
-            "worst_task": _heading(worst) if worst else "", "remarks": _plain(notes), "seconds": f"{row.seconds:.1f}"}
-
-
-def _read_csv(path: Path, assignment: Assignment) -> list[dict[str, str]]:
-    """The lines of an earlier run, if it was of the same tasks."""
-    if not path.exists():
-        return []
-    with open(path, newline="", encoding="utf-8") as file:
-        reader = csv.DictReader(file)
-        return list(reader) if reader.fieldnames == _columns(assignment) else []
+            "worst_task": _heading(worst) if worst else "", "remarks": plain(notes), "seconds": f"{row.seconds:.1f}"}
 
 
 def points(assignment: Assignment) -> float:
     return sum(sum(task.points.values()) for task in assignment.tasks)
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
+    """Not taken for a formula by a spreadsheet."""
     return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t") else text

@@ -176,7 +176,7 @@ def test_feedback_tells_topics_and_never_the_code_of_hidden_checks(graded):
         plain = re.sub(r"<[^>]*>", "", text)        # highlighting breaks code into spans
         assert not [secret for secret in SECRETS if secret in plain or secret in text], page
     told = (graded.course.folder("feedback", "demo-unsolved", NAME) / "small.html").read_text(encoding="utf-8")
-    assert "negative numbers" in told and "not attempted yet" in told
+    assert "negative numbers" in told and "Not attempted yet" in told
 
 
 def test_a_submission_that_prints_hidden_checks_is_reported(graded):
