@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from grader import collect, demo, exports, overview, report
+from grader import cluster, collect, demo, exports, overview, pool, report
 from grader.assignment import Assignment, Course
 from grader.execute import Limits
 from grader.grade import Row, Status, grade_class, whole_class
@@ -39,6 +39,8 @@ ROOT = Path(__file__).resolve().parent.parent
 @click.option("--roster", "roster_path", type=click.Path(path_type=Path, exists=True, dir_okay=False), metavar="CSV",
               help="Who is in the class: id, name, email, lms_ids. [default: grader/roster.csv, and the gradebook's students]")
 @click.option("--replace", is_flag=True, help="With --from: newer files replace what is there; the old ones go to grader/replaced/.")
+@click.option("--cluster", default="", metavar="ADDRESS",
+              help="Run the notebooks on a cluster of dask.distributed, such as tcp://10.0.0.5:8786.")
 @click.option("--demo", "make_demo", is_flag=True, help="Make a class of invented students with every trouble, and grade it.")
 @click.option("--timeout", default=30.0, show_default=True, type=click.FloatRange(1), help="Seconds for one cell.")
 @click.option("--root", default=ROOT, type=click.Path(path_type=Path, exists=True, file_okay=False), hidden=True)
@@ -71,6 +73,7 @@ class Asked:
     source: Path | None
     roster_path: Path | None
     replace: bool
+    cluster: str
     limits: Limits
 
 
@@ -93,8 +96,9 @@ def run(console: Console, course: Course, asked: Asked) -> tuple[list[Row], bool
             console.print("nobody needs attention, and nobody was lost")
             return [], True
         again = students if asked.regrade or asked.only_failed or asked.only else ()
+        run_all = cluster.runner(asked.cluster) if asked.cluster else pool.run_all
         rows, done = _with_progress(console, grade_class(course, assignment, students, asked.jobs, asked.limits, journal=journal,
-                                                         again=again), len(students))
+                                                         again=again, run_all=run_all), len(students))
         everybody = whole_class(course, assignment, known, rows, journal)
     table, page = (course.reports / f"{assignment.name}.{kind}" for kind in ("csv", "html"))
     report.write_csv(table, assignment, everybody)

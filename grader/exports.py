@@ -30,7 +30,8 @@ def tasks(rows: list[Row]) -> Iterator[dict[str, str]]:
             spent = row.spent.get(task.number)
             yield {"student": plain(row.student), "task": task.number, "title": task.title,
                    "score": f"{row.scores.get(task.number, 0):g}", "max_score": f"{task.points:g}",
-                   "attempted": "yes" if attempted else "no", "failed": plain("; ".join(failed)), "minutes": "" if spent is None else f"{spent / 60:.0f}"}
+                   "attempted": "yes" if attempted else "no", "failed": plain("; ".join(failed)),
+                   "minutes": "" if spent is None else f"{spent / 60:.0f}"}
 
 
 def canvas(assignment: Assignment, rows: list[Row], people: Roster) -> Iterator[dict[str, str]]:

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import shutil
 import stat
 import zipfile
 from contextlib import closing
@@ -39,8 +40,6 @@ def template(tmp_path_factory):
 
 @pytest.fixture
 def course(template, tmp_path) -> Course:
-    import shutil
-
     shutil.copytree(template, tmp_path / "course")
     return Course.at(tmp_path / "course")
 

@@ -1,0 +1,73 @@
+"""Runs jobs on a cluster of dask.distributed: the execute step only. Jobs and results are bytes: no file system is shared.
+
+A worker that is lost in the middle loses nothing: the scheduler gives its jobs to another; one that is lost TRIES times is told as
+lost, and the next run tries it again. Workers must have the same course (its folder as the working directory, the environment
+of requirements.lock): with other code scores could differ, so a cluster with other code is refused.
+"""
+
+import contextlib
+from collections.abc import Iterable, Iterator
+from functools import partial
+
+from grader.execute import Executed, Job, execute
+from grader.journal import grader_digest
+from grader.notes import GradingError
+from grader.pool import JobLost
+
+TRIES = 3
+WAIT = 20            # seconds until a cluster that does not answer, or has no workers, is given up
+
+
+def runner(address: str):
+    """A function that runs jobs like `grader.pool.run_all`, on the cluster at `address`. Raises GradingError if it is not usable."""
+    try:
+        import distributed
+    except ImportError:
+        raise GradingError("--cluster needs dask.distributed: pip install 'nosql-course[cluster]'") from None
+    try:
+        client = distributed.Client(address, timeout=WAIT, set_as_default=False)
+        client.wait_for_workers(1, timeout=WAIT)
+        digests = client.run(grader_digest)
+    except (OSError, TimeoutError, ValueError) as error:
+        raise GradingError(f"no cluster with workers answers at {address} ({type(error).__name__}: {error}). Start one:\n"
+                           "    dask scheduler      and on each machine, in the course's folder:      dask worker ADDRESS") from None
+    others = [worker for worker, digest in digests.items() if digest != grader_digest()]
+    if others:
+        client.close()
+        raise GradingError(f"these workers have another version of the course: {', '.join(others)}. Bring them to this one, "
+                           "and start them in the course's folder")
+    return partial(run_all, client)
+
+
+def run_all(client, jobs: Iterable[tuple[str, Job]], workers: int = 2) -> Iterator[tuple[str, Executed | JobLost]]:
+    """(name, result) of each job, as they are done. No more jobs are sent ahead than the cluster has threads; `workers` is not used."""
+    from distributed import as_completed
+
+    names, waiting, running = {}, iter(jobs), as_completed(loop=client.loop)
+    try:
+        _send(client, waiting, running, names, 2 * max(1, sum(client.nthreads().values())))
+        for future in running:
+            name = names.pop(future)
+            yield name, _result(future)
+            future.release()
+            _send(client, waiting, running, names, 1)
+    finally:
+        with contextlib.suppress(Exception):          # the cluster may have gone
+            client.cancel(list(names))
+        client.close()
+
+
+def _send(client, waiting: Iterator[tuple[str, Job]], running, names: dict, count: int) -> None:
+    for _ in range(count):
+        if job := next(waiting, None):
+            future = client.submit(execute, job[1], pure=False, retries=TRIES)
+            names[future] = job[0]
+            running.add(future)
+
+
+def _result(future) -> Executed | JobLost:
+    if future.status == "finished":
+        return future.result()
+    error = future.exception() if future.status == "error" else None
+    said = f"{type(error).__name__}: {error}" if error else future.status
+    return JobLost(f"the cluster could not run it ({said})")
