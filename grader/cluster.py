@@ -15,7 +15,7 @@ from grader.notes import GradingError
 from grader.pool import JobLost
 
 TRIES = 3
-WAIT = 20            # seconds until a cluster that does not answer, or has no workers, is given up
+WAIT = 60            # seconds until a cluster that does not answer, or has no workers, is given up
 
 
 def runner(address: str):
@@ -27,7 +27,7 @@ def runner(address: str):
     try:
         client = distributed.Client(address, timeout=WAIT, set_as_default=False)
         client.wait_for_workers(1, timeout=WAIT)
-        digests = client.run(grader_digest)
+        digests = client.run(remote_digest)
     except (OSError, TimeoutError, ValueError) as error:
         raise GradingError(f"no cluster with workers answers at {address} ({type(error).__name__}: {error}). Start one:\n"
                            "    dask scheduler      and on each machine, in the course's folder:      dask worker ADDRESS") from None
@@ -40,7 +40,7 @@ def runner(address: str):
 
 
 def run_all(client, jobs: Iterable[tuple[str, Job]], workers: int = 2) -> Iterator[tuple[str, Executed | JobLost]]:
-    """(name, result) of each job, as they are done. No more jobs are sent ahead than the cluster has threads; `workers` is not used."""
+    """(name, result) of each job, as they are done. Twice as many are under way as it has threads."""
     from distributed import as_completed
 
     names, waiting, running = {}, iter(jobs), as_completed(loop=client.loop)
@@ -66,8 +66,13 @@ def _send(client, waiting: Iterator[tuple[str, Job]], running, names: dict, coun
 
 
 def _result(future) -> Executed | JobLost:
-    if future.status == "finished":
+    """Also of a job whose result was on a worker that has died since: asking for it has it computed again."""
+    try:
         return future.result()
-    error = future.exception() if future.status == "error" else None
-    said = f"{type(error).__name__}: {error}" if error else future.status
-    return JobLost(f"the cluster could not run it ({said})")
+    except Exception as error:
+        return JobLost(f"the cluster could not run it ({type(error).__name__}: {error})")
+
+
+def remote_digest() -> str:
+    """On a worker: which version of the course it would run."""
+    return grader_digest()

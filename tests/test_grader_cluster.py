@@ -1,5 +1,6 @@
 """The execute step on a cluster of dask.distributed, and the gradebook in PostgreSQL, both on loopback."""
 
+import json
 import os
 import random
 import shutil
@@ -70,11 +71,9 @@ def dask_cluster(tmp_path):
     while not file.exists() and time.monotonic() < until:
         time.sleep(0.1)
     time.sleep(0.3)
-    import json
-
     address = json.loads(file.read_text())["address"]
-    workers = [start("dask_worker", address, "--no-dashboard", "--nthreads", "1", "--host", "127.0.0.1", cwd=ROOT,
-                     ) for _ in range(2)]
+    options = ("--no-dashboard", "--nthreads", "1", "--host", "127.0.0.1")
+    workers = [start("dask_worker", address, *options, cwd=ROOT) for _ in range(2)]
     yield address, workers
     for process in started:
         for child in psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []:
@@ -104,8 +103,8 @@ def test_the_same_scores_on_a_cluster_whose_worker_is_killed_in_the_middle(cours
     result = _grade(course, "--cluster", address)
     killer.join()
     assert killed and result.exit_code == 1, result.output
+    assert "was not run" not in result.output, result.output
     assert _scores(course) == _scores(here) and len(_scores(here)) == 8
-    assert "was not run" not in result.output
     assert "8 of them had been graded before" in _grade(course).output
 
 
