@@ -14,10 +14,13 @@ import sys
 import threading
 import time
 from types import SimpleNamespace
+from typing import ClassVar
 
+from ipykernel.compiler import XCachingCompiler, get_file_name, get_tmp_directory
 from ipykernel.iostream import IOPubThread, OutStream
 from ipykernel.ipkernel import IPythonKernel
 from jupyter_client.session import Session, extract_header
+from traitlets import Type
 from traitlets.config import Config
 
 from grader import line
@@ -98,10 +101,26 @@ class Stream(OutStream):
         return self.descriptor
 
 
+class Compiler(XCachingCompiler):
+    """ipykernel's, which calls a cell by a hash of its code. Those of the check cells are computed once for the class."""
+    hashes: ClassVar[dict[str, str]] = {}
+
+    def get_code_name(self, raw_code, code, number):
+        known = self.hashes.get(raw_code)
+        return super().get_code_name(raw_code, code, number) if known is None else f"{get_tmp_directory()}{os.sep}{known}"
+
+
 class Kernel(IPythonKernel):
-    """An IPython kernel with a line instead of sockets."""
+    """An IPython kernel with a line instead of sockets. `checks` are cells that are known before, as IPython would run them."""
+    compiler_class = Type(Compiler)
+
+    def prepare(self, checks: list[str]) -> None:
+        """Do beforehand what IPython does with a cell before it runs it. (Not those that await: they take the usual way.)"""
+        self.checks = {code: self.shell.transform_cell(code) for code in checks if "await" not in code and "async" not in code}
+        Compiler.hashes = {code: os.path.basename(get_file_name(code)) for code in self.checks}
 
     def __init__(self):
+        self.checks: dict[str, str] = {}
         settings = Config()
         settings.HistoryManager.enabled = False            # it would start a thread
         super().__init__(session=Messages(key=b""), config=settings, user_ns={})
@@ -177,18 +196,41 @@ class _Executor:
         content = {"id": request["id"], "number": request["number"]} | reply
         session.frame(line.REPLY, json.dumps(content, default=str).encode("utf-8", "replace"))
 
-    async def _run(self, code: str) -> dict:
+    async def _run(self, code: str, prepared: str | None = None) -> dict:
         try:
-            content = await IPythonKernel.do_execute(self.kernel, code, False, True, {}, False, cell_meta={}, cell_id=None)
+            if prepared is None:
+                content = await IPythonKernel.do_execute(self.kernel, code, False, True, {}, False, cell_meta={}, cell_id=None)
+            else:
+                content = await self._run_prepared(code, prepared)
         except Exception as error:           # the answer broke something that IPython itself stands on
             content = {"status": "error", "ename": type(error).__name__, "evalue": str(error), "traceback": []}
         kept = {name: content.get(name) for name in ("status", "ename", "evalue", "traceback", "execution_count")}
         return kept | {"execution_count": kept["execution_count"] or self.kernel.execution_count}
 
+    async def _run_prepared(self, code: str, prepared: str) -> dict:
+        """What do_execute does, less what was done beforehand."""
+        kernel, shell = self.kernel, self.kernel.shell
+        kernel._forward_input(False)
+        shell._last_traceback, shell._last_traceback_during_displayhook = None, False
+        try:
+            result = None
+            try:
+                result = await shell.run_cell_async(code, store_history=True, silent=False, transformed_cell=prepared)
+            finally:
+                shell.events.trigger("post_execute")
+                shell.events.trigger("post_run_cell", result)
+        finally:
+            kernel._restore_input()
+        count, error = shell.execution_count - 1, result.error_before_exec or result.error_in_exec
+        if result.success and not shell._last_traceback_during_displayhook:
+            return {"status": "ok", "execution_count": count}
+        return {"status": "error", "ename": type(error).__name__, "evalue": str(error), "traceback": shell._last_traceback or [],
+                "execution_count": count}
+
     async def _sealed(self, request: dict) -> dict:
         self.seal.close(request["names"], self.imports, self.again)
         try:
-            content = await self._run(request["code"])
+            content = await self._run(request["code"], self.kernel.checks.get(request["code"]))
         finally:
             verdict = self.seal.open()
         return content | {"verdict": verdict | {"number": request["number"]}}

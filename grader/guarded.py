@@ -7,7 +7,8 @@ compared at once, by loops that run in C; only when something differs is each lo
 import gc
 
 # Whatever a learner replaces:
-from builtins import all, delattr, dict, getattr, isinstance, len, list, map, set, setattr, type, vars  # noqa: UP029
+from builtins import all, delattr, dict, getattr, isinstance, list, map, set, setattr, type, vars  # noqa: UP029
+from collections.abc import Iterable
 from itertools import chain
 from operator import attrgetter, is_, itemgetter
 from types import BuiltinFunctionType, FunctionType, ModuleType
@@ -15,6 +16,7 @@ from types import BuiltinFunctionType, FunctionType, ModuleType
 NOT_GUARDED = {"input", "_", "__annotations__", "__doc__"}      # ipykernel swaps `input` around every cell
 DESCRIPTORS = FunctionType | BuiltinFunctionType | classmethod | staticmethod | property
 PARTS = ("__code__", "__defaults__", "__kwdefaults__")          # of a function
+END = object()
 IMMUTABLE = 1 << 8                                               # Py_TPFLAGS_IMMUTABLETYPE
 
 
@@ -33,27 +35,31 @@ class Guarded:
             if isinstance(owner, ModuleType):
                 names.setdefault(id(owner), (vars(owner), []))[1].append(attribute)
         self._modules = [(table, itemgetter(*them, them[0])) for table, them in names.values()]     # two at least: a tuple
-        self._noted = self._look()
+        self._noted = list(self._look())
 
     def restore(self) -> list[str]:
         """Put back what was replaced, take out what was added; returns the names of it."""
-        now = self._look()
-        if len(now) == len(self._noted) and all(map(is_, now, self._noted)):
+        if all(map(is_, self._look(), self._noted)):
             return []
         found = [name for owner, attribute, value, name in self.places if _put_back(owner, attribute, value)]
         for owner, names in self.added:
             found += [_remove(owner, name) for name in set(vars(owner)) - names if isinstance(vars(owner)[name], DESCRIPTORS)]
-        self._noted = self._look()        # a class may keep a count or a cache, which is no harm
+        self._noted = list(self._look())        # a class may keep a count or a cache, which is no harm
         return found
 
-    def _look(self) -> list:
-        """Everything that could be replaced, in the same order each time; short if something was deleted."""
-        try:
-            return [*chain.from_iterable(self._tables), *chain.from_iterable(map(dict.values, self._tables)),
-                    *chain.from_iterable(map(attrgetter(*PARTS), self._functions)),
-                    *chain.from_iterable([getter(table) for table, getter in self._modules])]
-        except KeyError:
-            return []
+    def _look(self) -> Iterable:
+        """Everything that could be replaced, in the same order each time, then END: one more or less shows too."""
+        return chain(chain.from_iterable(self._tables), chain.from_iterable(map(dict.values, self._tables)),
+                     chain.from_iterable(map(attrgetter(part), self._functions) for part in PARTS),
+                     chain.from_iterable(map(_values, self._modules)), (END,))
+
+
+def _values(module: tuple[dict, itemgetter]) -> tuple:
+    """A module's guarded functions and classes; nothing if one was deleted."""
+    try:
+        return module[1](module[0])
+    except KeyError:
+        return ()
 
 
 def _places(module: ModuleType):

@@ -1,10 +1,11 @@
 """The warm process: it has imported what notebooks import, and forks a kernel for each notebook.
 
-    python -P -m grader.zygote DESCRIPTOR sandboxed|forked MODULE …      (a Unix socket, on which jobs come; it ends with that)
+    python -P -m grader.zygote DESCRIPTOR sandboxed|forked      (a Unix socket, on which jobs come; it ends with that)
 
 Forking is sound because this process has one thread and has made nothing that a fork would break: no server, no client of a
-database, no zmq context, no event loop. Every message on the socket is JSON, {"guards": [modules]}, and carries one end of
-another socket, on which a keeper (see keeper.py) is told what to run. At first it says {"ready": true, …}.
+database, no zmq context, no event loop. The first message on the socket says what to be ready for: {"guards": modules that the
+seals of the first jobs will guard, "checks": check cells that they will hold}; it is answered by {"ready": true}. Each message
+after that is a job, {"guards": modules}, and carries one end of another socket, on which a keeper (see keeper.py) is told more.
 """
 
 import contextlib
@@ -19,7 +20,7 @@ import tempfile
 from functools import partial
 from pathlib import Path
 
-from grader import child, keeper, sandbox
+from grader import child, keeper, line, sandbox
 from grader.place import BACKEND, lay_out
 from grader.sandbox.kernel import PR_SET_CHILD_SUBREAPER, PR_SET_PDEATHSIG, set_option
 from grader.seal import Seal
@@ -194,13 +195,22 @@ def become_keeper(zygote: Zygote, shut_in: bool, asker: socket.socket) -> None:
         keeper.keep(asker, partial(start, zygote, shut_in))
 
 
-def main(descriptor: int, mode: str, *guards: str) -> None:
+def reap(*_) -> None:
+    """Take leave of the keepers that have ended (or, without a sandbox, of what they have left)."""
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+
+
+def main(descriptor: int, mode: str) -> None:
     control = socket.socket(fileno=descriptor)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    zygote = Zygote(frozenset(guards))
+    first = json.loads(line.receive(control)[1])
+    zygote = Zygote(frozenset(first["guards"]))
+    zygote.kernel.prepare(first["checks"])
     if mode == "sandboxed":
         sandbox.jail()
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)      # keepers are not waited for
+    signal.signal(signal.SIGCHLD, reap)
     threads = len(os.listdir("/proc/self/task"))
     if threads != 1:
         raise RuntimeError(f"the warm process must have one thread, and has {threads}")
