@@ -197,6 +197,7 @@ class _Executor:
         session.frame(line.REPLY, json.dumps(content, default=str).encode("utf-8", "replace"))
 
     async def _run(self, code: str, prepared: str | None = None) -> dict:
+        count = self.kernel.shell.execution_count
         try:
             if prepared is None:
                 content = await IPythonKernel.do_execute(self.kernel, code, False, True, {}, False, cell_meta={}, cell_id=None)
@@ -204,8 +205,7 @@ class _Executor:
                 content = await self._run_prepared(code, prepared)
         except Exception as error:           # the answer broke something that IPython itself stands on
             content = {"status": "error", "ename": type(error).__name__, "evalue": str(error), "traceback": []}
-        kept = {name: content.get(name) for name in ("status", "ename", "evalue", "traceback", "execution_count")}
-        return kept | {"execution_count": kept["execution_count"] or self.kernel.execution_count}
+        return {name: content.get(name) for name in ("status", "ename", "evalue", "traceback")} | {"execution_count": count}
 
     async def _run_prepared(self, code: str, prepared: str) -> dict:
         """What do_execute does, less what was done beforehand."""
@@ -221,11 +221,10 @@ class _Executor:
                 shell.events.trigger("post_run_cell", result)
         finally:
             kernel._restore_input()
-        count, error = shell.execution_count - 1, result.error_before_exec or result.error_in_exec
+        error = result.error_before_exec or result.error_in_exec
         if result.success and not shell._last_traceback_during_displayhook:
-            return {"status": "ok", "execution_count": count}
-        return {"status": "error", "ename": type(error).__name__, "evalue": str(error), "traceback": shell._last_traceback or [],
-                "execution_count": count}
+            return {"status": "ok"}
+        return {"status": "error", "ename": type(error).__name__, "evalue": str(error), "traceback": shell._last_traceback or []}
 
     async def _sealed(self, request: dict) -> dict:
         self.seal.close(request["names"], self.imports, self.again)
