@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import importlib
 import json
+import logging
 import os
 import signal
 import socket
@@ -19,6 +20,7 @@ from typing import ClassVar
 from ipykernel.compiler import XCachingCompiler, get_file_name, get_tmp_directory
 from ipykernel.iostream import IOPubThread, OutStream
 from ipykernel.ipkernel import IPythonKernel
+from ipykernel.kernelapp import IPKernelApp
 from jupyter_client.session import Session, extract_header
 from traitlets import Type
 from traitlets.config import Config
@@ -123,7 +125,10 @@ class Kernel(IPythonKernel):
         self.checks: dict[str, str] = {}
         settings = Config()
         settings.HistoryManager.enabled = False            # it would start a thread
-        super().__init__(session=Messages(key=b""), config=settings, user_ns={})
+        silent = logging.getLogger("grader.kernel")
+        silent.addHandler(logging.NullHandler())
+        silent.propagate = False
+        super().__init__(session=Messages(key=b""), config=settings, user_ns={}, log=silent)
         self.shell_channel_thread = SimpleNamespace(parent_thread=threading.main_thread())
 
     def begin(self, connection: socket.socket, allowed: int, loop: asyncio.AbstractEventLoop) -> None:
@@ -151,6 +156,7 @@ def make() -> Kernel:
     _without_debugger()
     kernel = Kernel()
     kernel.make_streams()
+    IPKernelApp.instance().kernel = kernel          # where %matplotlib looks for it; the application itself is not started
     return kernel
 
 
