@@ -29,6 +29,7 @@ from grader import line
 from grader.seal import Seal
 
 FLUSH = 0.2                  # seconds after which printed text is sent on, as in ipykernel
+HELD = 50_000                # characters at which it is sent on before that
 _now, _write, _fstat, _pread, _getpid = time.monotonic, os.write, os.fstat, os.pread, os.getpid     # whatever a learner replaces
 
 
@@ -74,22 +75,26 @@ class Stream(OutStream):
 
     def begin(self, descriptor: int) -> None:
         """`descriptor` is 1 or 2, and open on a file of its own that is only appended to."""
-        self.descriptor, self.read, self.sent, self._master_pid = descriptor, 0, 0.0, _getpid()
+        self.descriptor, self._master_pid = descriptor, _getpid()
+        self.read, self.sent, self.held = 0, 0.0, 0
 
     def write(self, string):
         if _getpid() != self._master_pid:          # a forked process: its parent takes it from there
             _write(self.descriptor, string.encode("utf-8", "replace"))
             return len(string)
         self.take_in()
+        if self.session.left < 0:                  # there is more than will be shown: it is said already
+            return len(string)
         count = super().write(string)
-        if _now() - self.sent > FLUSH:
+        self.held += len(string)
+        if self.held > HELD or _now() - self.sent > FLUSH:
             self.flush()
         return count
 
     def flush(self):
         if _getpid() == self._master_pid:
             self.take_in()
-            self.sent = _now()
+            self.sent, self.held = _now(), 0
             super().flush()
 
     def take_in(self) -> None:
@@ -193,6 +198,8 @@ class _Executor:
     async def __call__(self, request: dict) -> None:
         kernel, session = self.kernel, self.kernel.session
         session.left = session.allowed
+        for stream in kernel.streams.values():
+            stream.sent = 0.0              # the first that a cell prints goes out at once: it may be the last
         parent = {"header": {"msg_id": request["id"], "msg_type": "execute_request"}, "metadata": {}, "content": {}}
         kernel.set_parent([], parent)
         reply = await self._sealed(request) if request["number"] else await self._run(request["code"])

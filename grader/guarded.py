@@ -29,29 +29,39 @@ class Guarded:
         classes = {owner: None for owner, *_ in self.places if isinstance(owner, type)}
         self.added = [(owner, set(vars(owner))) for owner in classes]
         self._tables = [gc.get_referents(vars(owner))[0] for owner in classes]      # the dict behind a class's mappingproxy
+        number = {owner: i for i, owner in enumerate(classes)}
+        self._members = [(number[owner], attribute, value) for owner, attribute, value, _ in self.places if owner in number]
         self._functions = list({id(owner): owner for owner, *_ in self.places if isinstance(owner, FunctionType)}.values())
         names: dict[int, tuple[dict, list[str]]] = {}
         for owner, attribute, *_ in self.places:
             if isinstance(owner, ModuleType):
                 names.setdefault(id(owner), (vars(owner), []))[1].append(attribute)
         self._modules = [(table, itemgetter(*them, them[0])) for table, them in names.values()]     # two at least: a tuple
-        self._noted = list(self._look())
+        self._of_classes, self._of_others = list(_contents(self._tables)), list(self._others())
 
     def restore(self) -> list[str]:
         """Put back what was replaced, take out what was added; returns the names of it."""
-        if all(map(is_, self._look(), self._noted)):
+        if all(map(is_, chain(_contents(self._tables), self._others()), chain(self._of_classes, self._of_others))):
             return []
         found = [name for owner, attribute, value, name in self.places if _put_back(owner, attribute, value)]
         for owner, names in self.added:
             found += [_remove(owner, name) for name in set(vars(owner)) - names if isinstance(vars(owner)[name], DESCRIPTORS)]
-        self._noted = list(self._look())        # a class may keep a count or a cache, which is no harm
+        # A class may keep a count or a cache, which is no harm: that is noted anew. A thread may be replacing things at this
+        # moment, so it is noted from copies, and only if these hold what they must.
+        copies = [dict(table) for table in self._tables]
+        if all(copies[i].get(attribute) is value for i, attribute, value in self._members):
+            self._of_classes = list(_contents(copies))
         return found
 
-    def _look(self) -> Iterable:
-        """Everything that could be replaced, in the same order each time, then END: one more or less shows too."""
-        return chain(chain.from_iterable(self._tables), chain.from_iterable(map(dict.values, self._tables)),
-                     chain.from_iterable(map(attrgetter(part), self._functions) for part in PARTS),
+    def _others(self) -> Iterable:
+        """What else could be replaced, in the same order each time, then END: one more or less shows too."""
+        return chain(chain.from_iterable(map(attrgetter(part), self._functions) for part in PARTS),
                      chain.from_iterable(map(_values, self._modules)), (END,))
+
+
+def _contents(tables: list[dict]) -> Iterable:
+    """The names and values in some dicts."""
+    return chain(chain.from_iterable(tables), chain.from_iterable(map(dict.values, tables)))
 
 
 def _values(module: tuple[dict, itemgetter]) -> tuple:
