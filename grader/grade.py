@@ -9,7 +9,7 @@ import nbformat
 from nbformat import NotebookNode
 from nbgrader.utils import is_grade, is_solution
 
-from grader import collect, feedback, pool
+from grader import collect, feedback, pool, warm
 from grader.assignment import Assignment, Course
 from grader.execute import Executed, Job, Limits
 from grader.notes import Note, look, tampering
@@ -64,6 +64,8 @@ def grade_class(course: Course, assignment: Assignment, students: list[str], wor
     Raises GradingError if the gradebook cannot take the assignment. Closing the iterator stops the workers; what was
     yielded stays.
     """
+    first = next(iter(assignment.masters.values()))
+    warm.begin(engine, first.imports, [cell.source for cell in first.cells.values() if is_grade(cell) and not is_solution(cell)])
     register(course, assignment)
     waiting: dict[str, Prepared] = {}
     ready: list[Row] = []                 # rows of students with nothing to run

@@ -40,6 +40,16 @@ def mode() -> str:
     return "sandboxed" if sandbox.probe() else "forked"
 
 
+def begin(engine: str, imports: dict[str, tuple[str, str]], checks: Sequence[str]) -> None:
+    """Start to become warm for jobs with these imports and check cells, and return meanwhile."""
+    def start() -> None:
+        with contextlib.suppress(Broken, OSError):     # said again where it is needed
+            zygote(how, guards(imports), checks)
+
+    if how := ("" if engine == "portable" else engine or mode()):
+        threading.Thread(target=start, daemon=True).start()
+
+
 def live(job, requests: list[Request], seconds: float) -> list[Outcome]:
     """Run the requests in a kernel forked for them until one ends it or the time is up."""
     how = job.engine or mode()
