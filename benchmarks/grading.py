@@ -50,7 +50,7 @@ def make_class(root, name, n):
 def ours(root, name, workers):
     """What the subprocess does: grade, and tell how long the parts took."""
     started = time.perf_counter()
-    from grader import collect, grade
+    from grader import collect, grade, warm
 
     course = Course.at(Path(root))
     assignment = Assignment.of(course, name)
@@ -58,6 +58,7 @@ def ours(root, name, workers):
     for row in grade.grade_class(course, assignment, collect.students(course), workers, pages=False):
         rows.append(row)
         at.append(time.perf_counter() - started)
+    warm.stop_all()                # what it and its kernels used is known when it has ended
     print(json.dumps({"first": at[0], "cells": sum(row.cpu for row in rows) / len(rows)}))
 
 
@@ -98,9 +99,10 @@ def measure(name, n, rounds, workers):
     rate = {who: 60 * (n - 1) / (wall[who, n] - wall[who, 1]) for who in commands}
     each = {who: (cpu[who, n] - cpu[who, 1]) / (n - 1) for who in commands}
     start = {who: wall[who, 1] - 60 / rate[who] for who in commands}
-    print(f"{name:22}{rate['stock']:8.1f}{rate['ours']:8.1f}{rate['ours'] / rate['stock']:7.1f}   {each['stock']:7.2f}{each['ours']:7.2f}"
-          f"{each['stock'] / each['ours']:7.1f}   {told['cells']:6.2f}{told['cells'] / each['ours']:6.0%}   {start['stock']:6.1f}"
-          f"{start['ours']:6.1f}   {'yes' if equal else 'NO'}", flush=True)
+    columns = [f"{name:22}{rate['stock']:8.1f}{rate['ours']:8.1f}{rate['ours'] / rate['stock']:7.1f}",
+               f"{each['stock']:7.2f}{each['ours']:7.2f}{each['stock'] / each['ours']:7.1f}",
+               f"{told['cells']:6.2f}{told['cells'] / each['ours']:6.0%}", f"{start['stock']:6.1f}{start['ours']:6.1f}"]
+    print("   ".join([*columns, "yes" if equal else "NO"]), flush=True)
 
 
 def main():

@@ -3,6 +3,8 @@
     collect    which file is whose notebook
     sanitise   a readable copy of it whose check cells are the instructor's
     execute    that copy with outputs: notebook in, notebook out, no gradebook in reach
+               (warm, zygote, keeper, child, sandbox: kernels forked and shut in; portable: started anew, as nbgrader does)
+               (seal, guarded, verdict: what a check cell earned)
     record     scores and comments into nbgrader's gradebook, by nbgrader's own steps
     feedback   a page for the student
     report     a table and a CSV for the instructor

@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import importlib
 import json
+import logging
 import os
 import signal
 import socket
@@ -14,16 +15,21 @@ import sys
 import threading
 import time
 from types import SimpleNamespace
+from typing import ClassVar
 
+from ipykernel.compiler import XCachingCompiler, get_file_name, get_tmp_directory
 from ipykernel.iostream import IOPubThread, OutStream
 from ipykernel.ipkernel import IPythonKernel
+from ipykernel.kernelapp import IPKernelApp
 from jupyter_client.session import Session, extract_header
+from traitlets import Type
 from traitlets.config import Config
 
 from grader import line
 from grader.seal import Seal
 
 FLUSH = 0.2                  # seconds after which printed text is sent on, as in ipykernel
+HELD = 50_000                # characters at which it is sent on before that
 _now, _write, _fstat, _pread, _getpid = time.monotonic, os.write, os.fstat, os.pread, os.getpid     # whatever a learner replaces
 
 
@@ -69,22 +75,26 @@ class Stream(OutStream):
 
     def begin(self, descriptor: int) -> None:
         """`descriptor` is 1 or 2, and open on a file of its own that is only appended to."""
-        self.descriptor, self.read, self.sent, self._master_pid = descriptor, 0, 0.0, _getpid()
+        self.descriptor, self._master_pid = descriptor, _getpid()
+        self.read, self.sent, self.held = 0, 0.0, 0
 
     def write(self, string):
         if _getpid() != self._master_pid:          # a forked process: its parent takes it from there
             _write(self.descriptor, string.encode("utf-8", "replace"))
             return len(string)
         self.take_in()
+        if self.session.left < 0:                  # there is more than will be shown: it is said already
+            return len(string)
         count = super().write(string)
-        if _now() - self.sent > FLUSH:
+        self.held += len(string)
+        if self.held > HELD or _now() - self.sent > FLUSH:
             self.flush()
         return count
 
     def flush(self):
         if _getpid() == self._master_pid:
             self.take_in()
-            self.sent = _now()
+            self.sent, self.held = _now(), 0
             super().flush()
 
     def take_in(self) -> None:
@@ -98,13 +108,32 @@ class Stream(OutStream):
         return self.descriptor
 
 
+class Compiler(XCachingCompiler):
+    """ipykernel's, which calls a cell by a hash of its code. Those of the check cells are computed once for the class."""
+    hashes: ClassVar[dict[str, str]] = {}
+
+    def get_code_name(self, raw_code, code, number):
+        known = self.hashes.get(raw_code)
+        return super().get_code_name(raw_code, code, number) if known is None else f"{get_tmp_directory()}{os.sep}{known}"
+
+
 class Kernel(IPythonKernel):
-    """An IPython kernel with a line instead of sockets."""
+    """An IPython kernel with a line instead of sockets. `checks` are cells that are known before, as IPython would run them."""
+    compiler_class = Type(Compiler)
+
+    def prepare(self, checks: list[str]) -> None:
+        """Do beforehand what IPython does with a cell before it runs it. (Not those that await: they take the usual way.)"""
+        self.checks = {code: self.shell.transform_cell(code) for code in checks if "await" not in code and "async" not in code}
+        Compiler.hashes = {code: os.path.basename(get_file_name(code)) for code in self.checks}
 
     def __init__(self):
+        self.checks: dict[str, str] = {}
         settings = Config()
         settings.HistoryManager.enabled = False            # it would start a thread
-        super().__init__(session=Messages(key=b""), config=settings, user_ns={})
+        silent = logging.getLogger("grader.kernel")
+        silent.addHandler(logging.NullHandler())
+        silent.propagate = False
+        super().__init__(session=Messages(key=b""), config=settings, user_ns={}, log=silent)
         self.shell_channel_thread = SimpleNamespace(parent_thread=threading.main_thread())
 
     def begin(self, connection: socket.socket, allowed: int, loop: asyncio.AbstractEventLoop) -> None:
@@ -132,6 +161,7 @@ def make() -> Kernel:
     _without_debugger()
     kernel = Kernel()
     kernel.make_streams()
+    IPKernelApp.instance().kernel = kernel          # where %matplotlib looks for it; the application itself is not started
     return kernel
 
 
@@ -168,6 +198,8 @@ class _Executor:
     async def __call__(self, request: dict) -> None:
         kernel, session = self.kernel, self.kernel.session
         session.left = session.allowed
+        for stream in kernel.streams.values():
+            stream.sent = 0.0              # the first that a cell prints goes out at once: it may be the last
         parent = {"header": {"msg_id": request["id"], "msg_type": "execute_request"}, "metadata": {}, "content": {}}
         kernel.set_parent([], parent)
         reply = await self._sealed(request) if request["number"] else await self._run(request["code"])
@@ -177,18 +209,40 @@ class _Executor:
         content = {"id": request["id"], "number": request["number"]} | reply
         session.frame(line.REPLY, json.dumps(content, default=str).encode("utf-8", "replace"))
 
-    async def _run(self, code: str) -> dict:
+    async def _run(self, code: str, prepared: str | None = None) -> dict:
+        count = self.kernel.shell.execution_count
         try:
-            content = await IPythonKernel.do_execute(self.kernel, code, False, True, {}, False, cell_meta={}, cell_id=None)
+            if prepared is None:
+                content = await IPythonKernel.do_execute(self.kernel, code, False, True, {}, False, cell_meta={}, cell_id=None)
+            else:
+                content = await self._run_prepared(code, prepared)
         except Exception as error:           # the answer broke something that IPython itself stands on
             content = {"status": "error", "ename": type(error).__name__, "evalue": str(error), "traceback": []}
-        kept = {name: content.get(name) for name in ("status", "ename", "evalue", "traceback", "execution_count")}
-        return kept | {"execution_count": kept["execution_count"] or self.kernel.execution_count}
+        return {name: content.get(name) for name in ("status", "ename", "evalue", "traceback")} | {"execution_count": count}
+
+    async def _run_prepared(self, code: str, prepared: str) -> dict:
+        """What do_execute does, less what was done beforehand."""
+        kernel, shell = self.kernel, self.kernel.shell
+        kernel._forward_input(False)
+        shell._last_traceback, shell._last_traceback_during_displayhook = None, False
+        try:
+            result = None
+            try:
+                result = await shell.run_cell_async(code, store_history=True, silent=False, transformed_cell=prepared)
+            finally:
+                shell.events.trigger("post_execute")
+                shell.events.trigger("post_run_cell", result)
+        finally:
+            kernel._restore_input()
+        error = result.error_before_exec or result.error_in_exec
+        if result.success and not shell._last_traceback_during_displayhook:
+            return {"status": "ok"}
+        return {"status": "error", "ename": type(error).__name__, "evalue": str(error), "traceback": shell._last_traceback or []}
 
     async def _sealed(self, request: dict) -> dict:
         self.seal.close(request["names"], self.imports, self.again)
         try:
-            content = await self._run(request["code"])
+            content = await self._run(request["code"], self.kernel.checks.get(request["code"]))
         finally:
             verdict = self.seal.open()
         return content | {"verdict": verdict | {"number": request["number"]}}

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from grader import cluster, collect, demo, exports, overview, pool, report
+from grader import cluster, collect, demo, exports, overview, report, sandbox
 from grader.assignment import Assignment, Course
 from grader.execute import Limits
 from grader.grade import Row, Status, grade_class, whole_class
@@ -24,7 +24,9 @@ from grader.intake import take_in
 from grader.journal import Journal
 from grader.notes import GradingError
 from grader.roster import roster
+from grader.verify import verify
 
+SHOWN = 5               # differences between engines, of each notebook
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -42,9 +44,12 @@ ROOT = Path(__file__).resolve().parent.parent
 @click.option("--cluster", default="", metavar="ADDRESS",
               help="Run the notebooks on a cluster of dask.distributed, such as tcp://10.0.0.5:8786.")
 @click.option("--demo", "make_demo", is_flag=True, help="Make a class of invented students with every trouble, and grade it.")
+@click.option("--no-sandbox", is_flag=True, help="Run submissions without a sandbox: as your own programs, which may do all you may.")
+@click.option("--verify", "sample", is_flag=False, flag_value=5, default=0, type=click.IntRange(0), metavar="[N]",
+              help="Grade nothing; run N submissions (5) in nbgrader's own engine too, and compare scores and outputs.")
 @click.option("--timeout", default=30.0, show_default=True, type=click.FloatRange(1), help="Seconds for one cell.")
 @click.option("--root", default=ROOT, type=click.Path(path_type=Path, exists=True, file_okay=False), hidden=True)
-def grade(root: Path, timeout: float, **asked) -> None:
+def grade(root: Path, timeout: float, no_sandbox: bool, sample: int, **asked) -> None:
     """Grade the submissions in grader/submitted/<student>/<ASSIGNMENT>/: those that are new or have changed since.
 
     Stop it at any time, the next run carries on. Scores go to nbgrader's gradebook, a page per student to grader/feedback/, a
@@ -52,7 +57,11 @@ def grade(root: Path, timeout: float, **asked) -> None:
     """
     console = Console()
     try:
-        rows, done = run(console, Course.at(root), Asked(limits=Limits(cell=timeout), **asked))
+        engine = choose_engine(console, no_sandbox) if not asked["cluster"] else "forked" if no_sandbox else "sandboxed"
+        course, wanted = Course.at(root), Asked(limits=Limits(cell=timeout), engine=engine, **asked)
+        if sample:
+            sys.exit(0 if compare(console, course, wanted, sample) else 1)
+        rows, done = run(console, course, wanted)
     except GradingError as error:
         console.print(Text.assemble(("nothing more was graded: ", "red"), str(error)))
         sys.exit(2)
@@ -75,6 +84,47 @@ class Asked:
     replace: bool
     cluster: str
     limits: Limits
+    engine: str
+
+
+def choose_engine(console: Console, no_sandbox: bool) -> str:
+    """What runs the notebooks (see grader.execute.Job). Without a sandbox only after a yes, or with --no-sandbox.
+
+    Raises GradingError that says what this system does not allow.
+    """
+    unsafe = "forked" if sys.platform == "linux" else "portable"
+    if no_sandbox:
+        return unsafe
+    allowed = sandbox.probe()
+    if allowed:
+        return "sandboxed"
+    why = "Submissions cannot be shut in on this system:\n" + "\n".join(f"  {each}" for each in allowed.missing)
+    without = "Without a sandbox they run as your own programs: they may read and write your files and use the network."
+    if not sys.stdin.isatty():
+        raise GradingError(f"{why}\n{without}\nIf you trust them, run the command again with --no-sandbox.")
+    console.print(f"{why}\n{without}", highlight=False, markup=False)
+    if not click.confirm("Grade without a sandbox?"):
+        raise GradingError("you did not want to without a sandbox")
+    return unsafe
+
+
+def compare(console: Console, course: Course, asked: Asked, sample: int) -> bool:
+    """Tell how our engine and nbgrader's differ on some submissions; returns whether they do not."""
+    assignment = Assignment.of(course, asked.assignment)
+    students = list(asked.only) or [each for each in collect.students(course) if not collect.collect(course, assignment, each).empty]
+    if not students:
+        raise GradingError(f"no submissions: put them into {course.nbgrader().submitted_directory}/<student>/{assignment.name}/")
+    compared, equal = 0, True
+    for found in verify(course, assignment, students, asked.engine, asked.limits, sample):
+        what = found.left_out or f"{found.cells} cells, {found.varying} of them not the same in every run"
+        verdict = "DIFFERENT" if found.differences else "left out" if found.left_out else "same"
+        console.print(f"{found.student:24} {found.notebook:20} {verdict:10}{what}", highlight=False, markup=False, soft_wrap=True)
+        for difference in found.differences[:SHOWN]:
+            console.print(f"  {difference}", highlight=False, markup=False, soft_wrap=True)
+        compared, equal = compared + (not found.left_out), equal and not found.differences
+    console.print(f"{compared} notebooks compared with nbgrader's own engine: "
+                  f"{'scores and outputs are the same' if equal else 'there are differences'}")
+    return equal and compared > 0
 
 
 def run(console: Console, course: Course, asked: Asked) -> tuple[list[Row], bool]:
@@ -96,9 +146,10 @@ def run(console: Console, course: Course, asked: Asked) -> tuple[list[Row], bool
             console.print("nobody needs attention, and nobody was lost")
             return [], True
         again = students if asked.regrade or asked.only_failed or asked.only else ()
-        run_all = cluster.runner(asked.cluster) if asked.cluster else pool.run_all
-        rows, done = _with_progress(console, grade_class(course, assignment, students, asked.jobs, asked.limits, journal=journal,
-                                                         again=again, run_all=run_all), len(students))
+        run_all = cluster.runner(asked.cluster, asked.engine) if asked.cluster else None
+        graded = grade_class(course, assignment, students, asked.jobs, asked.limits, asked.engine, journal=journal, again=again,
+                             run_all=run_all)
+        rows, done = _with_progress(console, graded, len(students))
         everybody = whole_class(course, assignment, known, rows, journal)
     table, page = (course.reports / f"{assignment.name}.{kind}" for kind in ("csv", "html"))
     report.write_csv(table, assignment, everybody)

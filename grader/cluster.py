@@ -9,6 +9,7 @@ import contextlib
 from collections.abc import Iterable, Iterator
 from functools import partial
 
+from grader import sandbox
 from grader.execute import Executed, Job, execute
 from grader.journal import grader_digest
 from grader.notes import GradingError
@@ -18,8 +19,11 @@ TRIES = 3
 WAIT = 60            # seconds until a cluster that does not answer, or has no workers, is given up
 
 
-def runner(address: str):
-    """A function that runs jobs like `grader.pool.run_all`, on the cluster at `address`. Raises GradingError if it is not usable."""
+def runner(address: str, engine: str = ""):
+    """A function that runs jobs like `grader.pool.run_all`, on the cluster at `address`, whose workers must be able to run `engine`.
+
+    Raises GradingError that says what is missing.
+    """
     try:
         import distributed
     except ImportError:
@@ -27,15 +31,18 @@ def runner(address: str):
     try:
         client = distributed.Client(address, timeout=WAIT, set_as_default=False)
         client.wait_for_workers(1, timeout=WAIT)
-        digests = client.run(remote_digest)
+        workers = client.run(remote_state)
     except (OSError, TimeoutError, ValueError) as error:
         raise GradingError(f"no cluster with workers answers at {address} ({type(error).__name__}: {error}). Start one:\n"
                            "    dask scheduler      and on each machine, in the course's folder:      dask worker ADDRESS") from None
-    others = [worker for worker, digest in digests.items() if digest != grader_digest()]
+    others = [worker for worker, (digest, _) in workers.items() if digest != grader_digest()]
     if others:
         client.close()
         raise GradingError(f"these workers have another version of the course: {', '.join(others)}. Bring them to this one, "
                            "and start them in the course's folder")
+    if engine == "sandboxed" and (open_ones := [f"  {worker}: {missing}" for worker, (_, missing) in workers.items() if missing]):
+        client.close()
+        raise GradingError("these workers cannot shut submissions in:\n" + "\n".join(open_ones) + "\n--no-sandbox grades without")
     return partial(run_all, client)
 
 
@@ -73,6 +80,6 @@ def _result(future) -> Executed | JobLost:
         return JobLost(f"the cluster could not run it ({type(error).__name__}: {error})")
 
 
-def remote_digest() -> str:
-    """On a worker: which version of the course it would run."""
-    return grader_digest()
+def remote_state() -> tuple[str, str]:
+    """On a worker: which version of the course it would run, and what its sandbox lacks ("" if nothing)."""
+    return grader_digest(), "; ".join(sandbox.probe().missing)

@@ -82,9 +82,10 @@ class Run:
         self.notes: list[Note] = []
         self.cpu = 0.0
         self.deadly: set[int] = set()             # positions of cells not to be run again
-        self.waiting = [i for i, cell in enumerate(notebook.cells) if cell.cell_type == "code"]
-        for i in self.waiting:
-            notebook.cells[i].outputs, notebook.cells[i].execution_count = [], None
+        for cell in notebook.cells:
+            if cell.cell_type == "code":
+                cell.outputs, cell.execution_count = [], None
+        self.waiting = [i for i, cell in enumerate(notebook.cells) if cell.cell_type == "code" and cell.source.strip()]
 
     def all_cells(self) -> None:
         limits, starts = self.job.limits, 0
@@ -102,7 +103,7 @@ class Run:
         """Run what waits in one kernel, until it ends or the time is up."""
         cells = self.notebook.cells
         again = [i for i in range(self.waiting[0]) if cells[i].cell_type == "code" and i not in self.deadly
-                 and not utils.is_grade(cells[i])]
+                 and cells[i].source.strip() and not utils.is_grade(cells[i])]
         positions = again + self.waiting
         requests = [Request(cells[i].source, secrets.token_hex(16) if i in self.waiting and _is_check(cells[i]) else "")
                     for i in positions]

@@ -10,7 +10,7 @@ import nbformat
 from nbformat import NotebookNode
 from nbgrader.utils import is_grade, is_solution
 
-from grader import collect, feedback, pool
+from grader import collect, feedback, pool, warm
 from grader.assignment import Assignment, Course
 from grader.execute import Executed, Job, Limits
 from grader.files import disk_is_full
@@ -83,18 +83,22 @@ class Prepared:
 
 def grade_class(course: Course, assignment: Assignment, students: list[str], workers: int = 2, limits: Limits | None = None,
                 engine: str = "", pages: bool = True, journal: Journal | None = None, again: Collection[str] = (),
-                run_all=pool.run_all) -> Iterator[Row]:
+                run_all=None) -> Iterator[Row]:
     """Grade these students, and yield each one's row as it is recorded. A bad submission never stops the others.
 
     engine   what runs the notebooks, see grader.execute.Job
     pages    write the feedback too
     journal  what is in it and still true is not graded again, but for the students in `again`
-    run_all  who runs the jobs: grader.pool here, or a cluster
+    run_all  who runs the jobs: grader.pool here (None), or a cluster
     Raises GradingError if the gradebook cannot take the assignment, or the disk is full. Closing the iterator stops the workers;
     what was yielded stays.
     """
+    if not run_all:
+        first = next(iter(assignment.masters.values()))
+        warm.begin(engine, first.imports, [cell.source for cell in first.cells.values() if is_grade(cell) and not is_solution(cell)])
     register(course, assignment)
-    return Grading(course, assignment, limits or Limits(), engine, pages, journal, set(again)).all_rows(students, workers, run_all)
+    return Grading(course, assignment, limits or Limits(), engine, pages, journal, set(again)).all_rows(
+        students, workers, run_all or pool.run_all)
 
 
 def whole_class(course: Course, assignment: Assignment, students: list[str], rows: list[Row], journal: Journal) -> list[Row]:
@@ -148,14 +152,13 @@ class Grading:
     def _jobs(self, students: list[str]) -> Iterator[tuple[tuple[str, str], Job]]:
         for student in students:
             try:
-                submission = collect.collect(self.course, self.assignment, student)
-                prepared = Prepared(submission, basis(self.assignment, submission))
-                if submission.empty:
+                prepared = gather(self.course, self.assignment, student)
+                if prepared.submission.empty:
                     self.ready.append(Row(student, Status.NOT_SUBMITTED))
                 elif row := self._graded_already(prepared):
                     self.ready.append(row)
                 else:
-                    prepare(self.assignment, prepared)
+                    repair(self.assignment, prepared)
                     if not prepared.to_run:
                         self.ready.append(self._finish(prepared))
                         continue
@@ -194,7 +197,21 @@ def _failed(student: str, error: Exception) -> Row:
     return Row(student, Status.ATTENTION, notes=[look(f"the grader itself failed: {type(error).__name__}: {error}")], lost=True)
 
 
-def prepare(assignment: Assignment, prepared: Prepared) -> None:
+def prepare(course: Course, assignment: Assignment, student: str) -> Prepared:
+    """A student's notebooks, ready to run."""
+    prepared = gather(course, assignment, student)
+    if not prepared.submission.empty:
+        repair(assignment, prepared)
+    return prepared
+
+
+def gather(course: Course, assignment: Assignment, student: str) -> Prepared:
+    """What a student handed in, and by what its scores are known again."""
+    submission = collect.collect(course, assignment, student)
+    return Prepared(submission, basis(assignment, submission))
+
+
+def repair(assignment: Assignment, prepared: Prepared) -> None:
     """Sanitise what was handed in, and note what was not."""
     submission = prepared.submission
     prepared.sanitised = {name: sanitise(content, assignment.masters[name]) for name, content in submission.notebooks.items()}

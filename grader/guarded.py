@@ -7,7 +7,8 @@ compared at once, by loops that run in C; only when something differs is each lo
 import gc
 
 # Whatever a learner replaces:
-from builtins import all, delattr, dict, getattr, isinstance, len, list, map, set, setattr, type, vars  # noqa: UP029
+from builtins import all, delattr, dict, getattr, isinstance, list, map, set, setattr, type, vars  # noqa: UP029
+from collections.abc import Iterable
 from itertools import chain
 from operator import attrgetter, is_, itemgetter
 from types import BuiltinFunctionType, FunctionType, ModuleType
@@ -15,6 +16,7 @@ from types import BuiltinFunctionType, FunctionType, ModuleType
 NOT_GUARDED = {"input", "_", "__annotations__", "__doc__"}      # ipykernel swaps `input` around every cell
 DESCRIPTORS = FunctionType | BuiltinFunctionType | classmethod | staticmethod | property
 PARTS = ("__code__", "__defaults__", "__kwdefaults__")          # of a function
+END = object()
 IMMUTABLE = 1 << 8                                               # Py_TPFLAGS_IMMUTABLETYPE
 
 
@@ -27,33 +29,47 @@ class Guarded:
         classes = {owner: None for owner, *_ in self.places if isinstance(owner, type)}
         self.added = [(owner, set(vars(owner))) for owner in classes]
         self._tables = [gc.get_referents(vars(owner))[0] for owner in classes]      # the dict behind a class's mappingproxy
+        number = {owner: i for i, owner in enumerate(classes)}
+        self._members = [(number[owner], attribute, value) for owner, attribute, value, _ in self.places if owner in number]
         self._functions = list({id(owner): owner for owner, *_ in self.places if isinstance(owner, FunctionType)}.values())
         names: dict[int, tuple[dict, list[str]]] = {}
         for owner, attribute, *_ in self.places:
             if isinstance(owner, ModuleType):
                 names.setdefault(id(owner), (vars(owner), []))[1].append(attribute)
         self._modules = [(table, itemgetter(*them, them[0])) for table, them in names.values()]     # two at least: a tuple
-        self._noted = self._look()
+        self._of_classes, self._of_others = list(_contents(self._tables)), list(self._others())
 
     def restore(self) -> list[str]:
         """Put back what was replaced, take out what was added; returns the names of it."""
-        now = self._look()
-        if len(now) == len(self._noted) and all(map(is_, now, self._noted)):
+        if all(map(is_, chain(_contents(self._tables), self._others()), chain(self._of_classes, self._of_others))):
             return []
         found = [name for owner, attribute, value, name in self.places if _put_back(owner, attribute, value)]
         for owner, names in self.added:
             found += [_remove(owner, name) for name in set(vars(owner)) - names if isinstance(vars(owner)[name], DESCRIPTORS)]
-        self._noted = self._look()        # a class may keep a count or a cache, which is no harm
+        # A class may keep a count or a cache, which is no harm: that is noted anew. A thread may be replacing things at this
+        # moment, so it is noted from copies, and only if these hold what they must.
+        copies = [dict(table) for table in self._tables]
+        if all(copies[i].get(attribute) is value for i, attribute, value in self._members):
+            self._of_classes = list(_contents(copies))
         return found
 
-    def _look(self) -> list:
-        """Everything that could be replaced, in the same order each time; short if something was deleted."""
-        try:
-            return [*chain.from_iterable(self._tables), *chain.from_iterable(map(dict.values, self._tables)),
-                    *chain.from_iterable(map(attrgetter(*PARTS), self._functions)),
-                    *chain.from_iterable([getter(table) for table, getter in self._modules])]
-        except KeyError:
-            return []
+    def _others(self) -> Iterable:
+        """What else could be replaced, in the same order each time, then END: one more or less shows too."""
+        return chain(chain.from_iterable(map(attrgetter(part), self._functions) for part in PARTS),
+                     chain.from_iterable(map(_values, self._modules)), (END,))
+
+
+def _contents(tables: list[dict]) -> Iterable:
+    """The names and values in some dicts."""
+    return chain(chain.from_iterable(tables), chain.from_iterable(map(dict.values, tables)))
+
+
+def _values(module: tuple[dict, itemgetter]) -> tuple:
+    """A module's guarded functions and classes; nothing if one was deleted."""
+    try:
+        return module[1](module[0])
+    except KeyError:
+        return ()
 
 
 def _places(module: ModuleType):

@@ -100,10 +100,11 @@ def shortened(output: NotebookNode, limit: int) -> NotebookNode:
 
 
 def finish(cell: NotebookNode, reply: dict, limit: int) -> None:
-    """Bring a cell's outputs into nbgrader's and nbclient's form: the reply's error is there, streams are one each."""
-    if reply.get("status") == "error" and not any(output.output_type == "error" for output in cell.outputs):
-        plain = error(reply.get("ename", ""), reply.get("evalue", ""))
-        content = {**plain, "traceback": reply.get("traceback") or plain["traceback"]}
+    """Bring a cell's outputs into nbgrader's form: the error of the reply is one of them, streams are one each."""
+    name = reply.get("ename", "")
+    if reply.get("status") == "error" and not any(output.get("ename") == name for output in cell.outputs):
+        traceback = reply.get("traceback") or ["ERROR: An error occurred while showtraceback was disabled"]
+        content = {"ename": name, "evalue": reply.get("evalue", ""), "traceback": traceback}
         cell.outputs.append(shortened(new_output("error", content), limit))
     cell.outputs = coalesced(cell.outputs)
 

@@ -31,7 +31,7 @@ def run_all(jobs: Iterable[tuple[str, Job]], workers: int = 2) -> Iterator[tuple
 
     Stop early by closing the iterator: whatever still runs is then ended.
     """
-    runner = Forking() if warm.mode() else Spawning()
+    runner = Runner()
     threads, pending = ThreadPoolExecutor(workers), {}
     try:
         for name, job in jobs:
@@ -71,21 +71,25 @@ def _lost(error: BaseException) -> JobLost:
     return error if isinstance(error, JobLost) else JobLost(f"it could not be run ({type(error).__name__}: {error})")
 
 
-class Forking:
-    """Jobs in kernels that a warm process forks. It goes on when the jobs are done: the next ones find it warm."""
-    stopping = False
+class Runner:
+    """Runs a job where its engine wants to be run."""
+
+    def __init__(self):
+        self.stopping, self.workers = False, Workers()
 
     def run(self, job: Job) -> Executed:
-        return execute(job)
+        forks = job.engine != "portable" if job.engine else warm.mode()
+        return execute(job) if forks else self.workers.run(job)
 
     def stop(self) -> None:
+        """End what runs. The warm process goes on: the next jobs find it warm."""
         self.stopping = True
         warm.end_lives()
+        self.workers.stop()
 
 
-class Spawning:
-    """Jobs in worker processes, one for each thread that asks."""
-    stopping = False
+class Workers:
+    """Worker processes, one for each thread that asks."""
 
     def __init__(self):
         self.local, self.made = threading.local(), []
@@ -102,7 +106,6 @@ class Spawning:
             raise
 
     def stop(self) -> None:
-        self.stopping = True
         for worker in self.made:
             _end(worker)
 

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Sequence, Set
 from functools import cache
 from pathlib import Path
 
@@ -39,6 +40,16 @@ def mode() -> str:
     return "sandboxed" if sandbox.probe() else "forked"
 
 
+def begin(engine: str, imports: dict[str, tuple[str, str]], checks: Sequence[str]) -> None:
+    """Start to become warm for jobs with these imports and check cells, and return meanwhile."""
+    def start() -> None:
+        with contextlib.suppress(Broken, OSError):     # said again where it is needed
+            zygote(how, guards(imports), checks)
+
+    if how := ("" if engine == "portable" else engine or mode()):
+        threading.Thread(target=start, daemon=True).start()
+
+
 def live(job, requests: list[Request], seconds: float) -> list[Outcome]:
     """Run the requests in a kernel forked for them until one ends it or the time is up."""
     how = job.engine or mode()
@@ -46,7 +57,8 @@ def live(job, requests: list[Request], seconds: float) -> list[Outcome]:
     asked = [(each.code, each.number, free_names(each.code) if each.number else ()) for each in requests]
     task = Task(asked, job.files, job.imports, job.limits, seconds, environment(Path(scratch)))
     try:
-        ran = zygote(how, guards(job.imports)).run(task, guards(job.imports))
+        checks = [each.code for each in requests if each.number]
+        ran = zygote(how, guards(job.imports), checks).run(task, guards(job.imports))
     finally:
         if how != "sandboxed":
             shutil.rmtree(scratch, ignore_errors=True)
@@ -77,15 +89,16 @@ def _outcome(recorder: Recorder, i: int, ran: Ran, limits) -> Outcome:
 class Zygote:
     """The handle of a warm process."""
 
-    def __init__(self, how: str, guards: set[str]):
+    def __init__(self, how: str, guards: Set[str], checks: Sequence[str]):
         self.control, theirs = socket.socketpair()
         self.lock = threading.Lock()
         variables = {name: os.environ[name] for name in ("PATH", "LANG", "LC_ALL", "TZ", "HOME") if name in os.environ}
-        command = [sys.executable, "-P", "-m", "grader.zygote", str(theirs.fileno()), how, *sorted(guards)]
+        command = [sys.executable, "-P", "-m", "grader.zygote", str(theirs.fileno()), how]
         self.process = subprocess.Popen(command, pass_fds=[theirs.fileno()], env=variables | {"PYTHONPATH": str(ROOT)}, cwd=ROOT,
                                         stdin=subprocess.DEVNULL)
         theirs.close()
         self.control.settimeout(READY_WITHIN)
+        line.send(self.control, line.REQUEST, json.dumps({"guards": sorted(guards), "checks": list(checks)}).encode())
         self.told = json.loads(self.control.makefile("rb").readline() or b"{}")
         if not self.told.get("ready"):
             raise Broken("the warm process did not start")
@@ -105,16 +118,31 @@ class Zygote:
         _kill(descendants(self.process.pid)[1:])
 
     def stop(self) -> None:
-        family = descendants(self.process.pid)
-        self.control.close()
-        _kill(family)
-        self.process.wait()
+        """End what runs, then the zygote. Stopping twice is allowed."""
+        self.control.close()                   # at which it ends by itself, when it is not stopped in the middle of something
+        self.end_lives()
+        try:
+            self.process.wait(2)
+        except subprocess.TimeoutExpired:
+            _kill(descendants(self.process.pid))
+            self.process.wait()
 
 
 def _kill(pids: list[int]) -> None:
     for pid in pids:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
+
+
+def stop_all() -> None:
+    """End this process's zygotes."""
+    for key, each in list(_zygotes.items()):
+        if key[0] == os.getpid():
+            each.stop()
+            del _zygotes[key]
+
+
+atexit.register(stop_all)
 
 
 def end_lives() -> None:
@@ -128,12 +156,11 @@ _zygotes: dict[tuple[int, str], Zygote] = {}        # a fork of this process nee
 _starting = threading.Lock()
 
 
-def zygote(how: str, guards: set[str]) -> Zygote:
+def zygote(how: str, guards: Set[str] = frozenset(), checks: Sequence[str] = ()) -> Zygote:
     """This process's zygote of that mode, started at the first call, and again if it has ended."""
     with _starting:
         key = os.getpid(), how
         found = _zygotes.get(key)
         if found is None or found.process.poll() is not None:
-            found = _zygotes[key] = Zygote(how, guards)
-            atexit.register(found.stop)
+            found = _zygotes[key] = Zygote(how, guards, checks)
         return found

@@ -1,10 +1,11 @@
 """The warm process: it has imported what notebooks import, and forks a kernel for each notebook.
 
-    python -P -m grader.zygote DESCRIPTOR sandboxed|forked MODULE …      (a Unix socket, on which jobs come; it ends with that)
+    python -P -m grader.zygote DESCRIPTOR sandboxed|forked      (a Unix socket, on which jobs come; it ends with that)
 
 Forking is sound because this process has one thread and has made nothing that a fork would break: no server, no client of a
-database, no zmq context, no event loop. Every message on the socket is JSON, {"guards": [modules]}, and carries one end of
-another socket, on which a keeper (see keeper.py) is told what to run. At first it says {"ready": true, …}.
+database, no zmq context, no event loop. The first message on the socket says what to be ready for: {"guards": modules that the
+seals of the first jobs will guard, "checks": check cells that they will hold}; it is answered by {"ready": true}. Each message
+after that is a job, {"guards": modules}, and carries one end of another socket, on which a keeper (see keeper.py) is told more.
 """
 
 import contextlib
@@ -19,22 +20,31 @@ import tempfile
 from functools import partial
 from pathlib import Path
 
-from grader import child, keeper, sandbox
+from grader import child, keeper, line
 from grader.place import BACKEND, lay_out
+from grader.sandbox import walls
 from grader.sandbox.kernel import PR_SET_CHILD_SUBREAPER, PR_SET_PDEATHSIG, set_option
 from grader.seal import Seal
 
 LINE = 3                   # the file descriptor of a kernel's line
 
-# What the course's notebooks import. Whatever is not there is left out: the cells that need it will say so.
+# What notebooks import. Whatever is not there is left out: the cells that need it will say so.
 WARM = """
-course.check course.crowd course.threads course.shopstream course.plots
-stores stores.base stores.wire stores.local
+course.check course.shopstream course.plots stores stores.base stores.wire stores.local
 numpy pandas matplotlib matplotlib.backends.backend_agg
-redis redis.asyncio fakeredis lupa pymemcache pymongo bson mongoengine cassandra.cluster cassandra.concurrent cassandra.query neo4j
 asyncio concurrent.futures concurrent.futures.thread multiprocessing sqlite3 secrets unittest.mock zoneinfo ssl http.client
 psutil pygments.styles.default pygments.formatters.terminal256 pygments.lexers.python IPython.core.completer
 """.split()
+# A driver's companions, for the assignments that import the driver.
+COMPANIONS = {
+    "redis": "redis.asyncio fakeredis lupa course.crowd stores.redis.embedded",
+    "pymemcache": "stores.memcached.embedded",
+    "pymongo": "bson mongoengine stores.mongodb.embedded",
+    "cassandra": "cassandra.cluster cassandra.concurrent cassandra.query stores.cassandra.embedded",
+    "neo4j": "stores.neo4j.embedded",
+    "happybase": "stores.hbase.embedded",
+    "course": "course.threads",
+}
 REHEARSAL = """
 1 + 1
 ---
@@ -66,25 +76,29 @@ plt.plot([1, 2]);
 
 
 class Zygote:
-    """What is made before the forks. `guards` are the modules that the first jobs' seals will guard: they are imported first, so
-    that of a large package only those modules are guarded that they need."""
+    """What is made before the forks.
 
-    def __init__(self, guards: frozenset[str]):
+    guards  the modules that the first jobs' seals will guard: they are imported first, so that of a large package only those
+            modules are guarded that they need
+    checks  the check cells of the first jobs
+    """
+
+    def __init__(self, guards: frozenset[str], checks: list[str]):
         os.environ["MPLBACKEND"] = BACKEND
         for name in ("course.check", *sorted(guards)):
             bring(name)
         self.needed = {guards: set(sys.modules)}
-        for name in WARM:
+        packages = {name.partition(".")[0] for name in guards}
+        for name in [*WARM, *" ".join(COMPANIONS[each] for each in packages & COMPANIONS.keys()).split()]:
             bring(name)
-        for name in ("redis", "memcached", "mongodb", "cassandra", "neo4j"):
-            bring(f"stores.{name}")
-            bring(f"stores.{name}.embedded")
         self.kernel = child.make()
         bring("matplotlib_inline.backend_inline")          # which asks, when it is imported, whose cells it shall draw for
         for name in self.rehearse():
             bring(name)
         self.practise()
-        sys.modules["course.shopstream"].load()             # the same for everybody, and kept by the module itself
+        self.kernel.prepare(checks)
+        if any("shopstream" in check for check in checks):
+            sys.modules["course.shopstream"].load()         # the same for everybody, and kept by the module itself
         self.seal_for(guards)
 
     def seal_for(self, guards: frozenset[str]) -> None:
@@ -160,7 +174,7 @@ def _silence() -> None:
 def start(zygote: Zygote, shut_in: bool, task: keeper.Task, connection: socket.socket) -> int:
     """Fork the kernel that serves the other end of this connection; returns its process id."""
     if shut_in:
-        sandbox.wall_off()
+        walls.wall_off()
     pid = os.fork()
     if pid:
         return pid
@@ -170,7 +184,7 @@ def start(zygote: Zygote, shut_in: bool, task: keeper.Task, connection: socket.s
         os.closerange(LINE + 1, 4096)
         _silence()
         if shut_in:
-            sandbox.lock_in(task.limits)
+            walls.lock_in(task.limits)
         else:
             set_option(PR_SET_PDEATHSIG, signal.SIGKILL)
         os.environ.clear()
@@ -194,13 +208,21 @@ def become_keeper(zygote: Zygote, shut_in: bool, asker: socket.socket) -> None:
         keeper.keep(asker, partial(start, zygote, shut_in))
 
 
-def main(descriptor: int, mode: str, *guards: str) -> None:
+def reap(*_) -> None:
+    """Take leave of the keepers that have ended (or, without a sandbox, of what they have left)."""
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+
+
+def main(descriptor: int, mode: str) -> None:
     control = socket.socket(fileno=descriptor)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    zygote = Zygote(frozenset(guards))
+    first = json.loads(line.receive(control)[1])
+    zygote = Zygote(frozenset(first["guards"]), first["checks"])
     if mode == "sandboxed":
-        sandbox.jail()
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)      # keepers are not waited for
+        walls.jail()
+    signal.signal(signal.SIGCHLD, reap)
     threads = len(os.listdir("/proc/self/task"))
     if threads != 1:
         raise RuntimeError(f"the warm process must have one thread, and has {threads}")

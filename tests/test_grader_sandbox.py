@@ -57,7 +57,9 @@ def test_sees_neither_solutions_nor_the_gradebook_nor_homes_nor_the_system(path)
     # A folder may be there as the way to something readable, such as a Python in a home; then that way is all that it holds.
     shown = said(f"print(attempt(lambda: os.listdir({str(path)!r}) if os.path.isdir({str(path)!r}) else open({str(path)!r}).read()))")
     if "done" in shown:
-        ways = [Path(each).relative_to(path).parts[0] for each in sandbox.readable() if Path(each).is_relative_to(path)]
+        from grader.sandbox.walls import readable
+
+        ways = [Path(each).relative_to(path).parts[0] for each in readable() if Path(each).is_relative_to(path)]
         assert shown.strip() == f"done: {sorted(set(ways))!r}" or len(ways) > 1
     else:
         assert "No such file" in shown or "Permission denied" in shown
@@ -65,7 +67,7 @@ def test_sees_neither_solutions_nor_the_gradebook_nor_homes_nor_the_system(path)
 
 def test_sees_no_secret_of_the_environment(monkeypatch):
     monkeypatch.setenv("REDIS_URL", "redis://:open-sesame@db/0")
-    warm.zygote("sandboxed", set()).stop()
+    warm.zygote("sandboxed").stop()
     shown = said("""
 import glob
 print(dict(os.environ))
@@ -256,7 +258,7 @@ def test_a_cell_that_ends_its_process_is_known(death):
 
 
 def test_signals_reach_nobody_outside():
-    before = {process.pid for process in psutil.Process(warm.zygote("sandboxed", set()).process.pid).children()}
+    before = {process.pid for process in psutil.Process(warm.zygote("sandboxed").process.pid).children()}
     outcome = run("""
 for pid in [os.getppid(), 1, -1, *range(2, 40000)]:
     for number in (signal.SIGKILL, signal.SIGSTOP, signal.SIGTERM):
@@ -264,8 +266,8 @@ for pid in [os.getppid(), 1, -1, *range(2, 40000)]:
 print("still here")
 """)[0]
     assert text(outcome).strip() == "still here"
-    assert warm.zygote("sandboxed", set()).process.poll() is None
-    assert before <= {process.pid for process in psutil.Process(warm.zygote("sandboxed", set()).process.pid).children()} | before
+    assert warm.zygote("sandboxed").process.poll() is None
+    assert before <= {process.pid for process in psutil.Process(warm.zygote("sandboxed").process.pid).children()} | before
 
 
 def test_what_it_leaves_running_is_gone():

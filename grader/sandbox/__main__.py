@@ -4,17 +4,17 @@ import json
 import os
 import socket
 
-from grader import sandbox
 from grader.limits import Limits
+from grader.sandbox import walls
 
 
 def attempt() -> list[str]:
     """What is missing, in words."""
     try:
         step = "a file system of its own"
-        sandbox.jail()
+        walls.jail()
         step = "namespaces of its own"
-        sandbox.wall_off()
+        walls.wall_off()
     except OSError as error:
         return [f"this system does not give a process {step} ({error})"]
     reading, writing = os.pipe()
@@ -28,7 +28,7 @@ def attempt() -> list[str]:
 
 def _inside() -> list[str]:
     try:
-        sandbox.lock_in(Limits())
+        walls.lock_in(Limits())
         with socket.create_server(("127.0.0.2", 0)) as server:
             socket.create_connection(server.getsockname()).close()
     except OSError as error:

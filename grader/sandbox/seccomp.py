@@ -37,10 +37,6 @@ SPECIAL = {"clone": (56, 220), "clone3": (435, 435), "socket": (41, 198), "prctl
 MACHINES = {"x86_64": (0xC000003E, 0), "aarch64": (0xC00000B7, 1)}
 
 
-def available() -> bool:
-    return platform.machine() in MACHINES
-
-
 def restrict() -> None:
     """From here on, for this process and its children. Raises OSError."""
     program = b"".join(struct.pack("=HBBI", *instruction) for instruction in _program(*MACHINES[platform.machine()]))
