@@ -161,7 +161,7 @@ def read_files(folder: Path, limit: int = 50_000_000) -> tuple[dict[str, bytes],
     files, too_much, total = {}, [], 0
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
-        if path.suffix == ".ipynb" or path.is_symlink() or not path.is_file() or re.search(r"(^|/)(\.|__pycache__)", name):
+        if path.suffix.lower() == ".ipynb" or path.is_symlink() or not path.is_file() or re.search(r"(^|/)(\.|__pycache__)", name):
             continue
         total += path.stat().st_size
         if total > limit:

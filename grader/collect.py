@@ -38,8 +38,17 @@ def collect(course: Course, assignment: Assignment, student: str) -> Submission:
     submission = Submission(student)
     if not folder.is_dir():
         return submission
-    found = [path for path in sorted(folder.rglob("*.ipynb")) if ".ipynb_checkpoints" not in path.parts]
-    submission.empty = not any(path.is_file() for path in folder.rglob("*"))
+    if folder.is_symlink() or folder.parent.is_symlink():
+        submission.empty = False
+        submission.notes.append(look("the folder is a link, which may point at anybody's work; it was not followed"))
+        return submission
+    found = [path for path in sorted(folder.rglob("*")) if path.suffix.lower() == ".ipynb" and ".ipynb_checkpoints" not in path.parts
+             and not path.name.startswith("._")]
+    submission.empty = not any(path.is_file() or path.is_symlink() for path in folder.rglob("*"))
+    submission.notes += [look(f"{path.name!r} is a link, which may point at anybody's work; it was not followed")
+                         for path in found if path.is_symlink()]
+    submission.notes += [look(f"{path.name!r} is larger than {SIZE_LIMIT:,} bytes and was not opened")
+                         for path in found if path.is_file() and path.stat().st_size > SIZE_LIMIT]
     submission.files, left_out = read_files(folder)
     if left_out:
         submission.notes.append(look(f"these files are too large and were left out: {', '.join(left_out)}"))
