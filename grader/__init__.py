@@ -1,13 +1,12 @@
 """Grading a class: sanitise → execute → record.
 
+    intake     what Canvas, Moodle or anybody packed → submitted/, by the roster
     collect    which file is whose notebook
     sanitise   a readable copy of it whose check cells are the instructor's
     execute    that copy with outputs: notebook in, notebook out, no gradebook in reach
-               (warm, zygote, keeper, child, sandbox: kernels forked and shut in; portable: started anew, as nbgrader does)
-               (seal, guarded, verdict: what a check cell earned)
     record     scores and comments into nbgrader's gradebook, by nbgrader's own steps
-    feedback   a page for the student
-    report     a table and a CSV for the instructor
+    journal    who is done, and what for
+    results    what came of each task: feedback (a page for the student), report, overview and exports (for the instructor) show it
 
 `grade.py` joins them; `python -m course grade` is in `cli.py`. nbgrader stays the format: its own commands and Formgrader work
 on the same folders (see nbgrader_config.py).
