@@ -18,7 +18,9 @@ root = Path(__file__).resolve().parent
 if str(root) not in sys.path:
     sys.path.append(str(root))               # nbgrader's own program does not look here for the package grader
 
+from grader.autograde import AUTOGRADE_STEPS  # noqa: E402
 from grader.feedback import FEEDBACK_STEPS  # noqa: E402
+from grader.page import TEMPLATES  # noqa: E402
 from grader.release import RELEASE_STEPS  # noqa: E402
 
 # nbgrader calls the program `alembic` when it makes or upgrades a gradebook; it lives beside this Python.
@@ -42,4 +44,10 @@ c.CourseDirectory.source_with_tests_directory = "grader/source_with_tests"
 c.ClearSolutions.code_stub = {"python": "raise NotImplementedError"}
 c.GenerateAssignment.preprocessors = RELEASE_STEPS   # the same bytes as `python -m course build`
 c.Execute.timeout = 60
-c.GenerateFeedback.preprocessors = FEEDBACK_STEPS    # hidden checks show their topic, never their code
+# `nbgrader autograde` and Formgrader with the engine of `python -m course grade`: fast, each submission in a sandbox.
+if os.environ.get("COURSE_AUTOGRADE", "") == "sandboxed":      # or take this line away, to have it so always
+    c.Autograde.autograde_preprocessors = AUTOGRADE_STEPS
+c.GenerateFeedback.preprocessors = FEEDBACK_STEPS    # the same page as `python -m course grade`
+c.GenerateFeedback.HTMLExporter.template_name = "course_feedback"
+c.GenerateFeedback.HTMLExporter.extra_template_basedirs = [str(TEMPLATES)]
+c.AsPage.root = str(root)

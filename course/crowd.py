@@ -20,6 +20,7 @@ from collections import deque
 from contextlib import contextmanager
 
 import redis
+from redis.maint_notifications import MaintNotificationsConfig
 
 # An actor that sends nothing and does not run for QUIET looks is sleeping or blocked: others go on.
 LOOK = 0.004  # seconds between two looks
@@ -146,7 +147,10 @@ class Crowd:
 
 
 def _redis(server, name):
-    return redis.Redis(host=server.host, port=server.port, decode_responses=True, client_name=name)
+    # An actor does not tell the server which library it uses (redis-py would look up its version for each client, which
+    # takes longer than to connect) and asks for no news of maintenance: half of what is said when it connects.
+    quiet = {"driver_info": None, "maint_notifications_config": MaintNotificationsConfig(enabled=False)}
+    return redis.Redis(host=server.host, port=server.port, decode_responses=True, client_name=name, **quiet)
 
 
 def _mongodb(server, name):

@@ -96,6 +96,14 @@ class Course:
     def reports(self) -> Path:
         return self.root / "grader" / "reports"
 
+    @property
+    def roster(self) -> Path:
+        return self.root / "grader" / "roster.csv"
+
+    @property
+    def journal(self) -> Path:
+        return self.root / "grader" / "journal.db"
+
     def assignments(self) -> list[str]:
         """Names of the assignments that have at least one notebook."""
         return sorted(path.name for path in self.folder("source").glob("*") if any(path.glob("*.ipynb")))
@@ -153,7 +161,7 @@ def read_files(folder: Path, limit: int = 50_000_000) -> tuple[dict[str, bytes],
     files, too_much, total = {}, [], 0
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
-        if path.suffix == ".ipynb" or path.is_symlink() or not path.is_file() or re.search(r"(^|/)(\.|__pycache__)", name):
+        if path.suffix.lower() == ".ipynb" or path.is_symlink() or not path.is_file() or re.search(r"(^|/)(\.|__pycache__)", name):
             continue
         total += path.stat().st_size
         if total > limit:

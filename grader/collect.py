@@ -1,9 +1,8 @@
 """Which file is whose notebook. Nothing in the submitted folder is altered, moved or deleted."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-
-from nbgrader.api import Gradebook
 
 from grader.assignment import Assignment, Course, Master, read_files
 from grader.notes import Note, look, repaired
@@ -26,19 +25,11 @@ class Submission:
     empty: bool = True
 
 
-def students(course: Course) -> list[str]:
-    """The class: everybody with a folder under submitted/, for any assignment, and everybody in the gradebook."""
+def students(course: Course, people: Iterable[str] = ()) -> list[str]:
+    """The class: everybody with a folder under submitted/, for any assignment, and those of the roster (the gradebook's too)."""
     submitted = course.root / course.nbgrader().submitted_directory
     with_folder = {path.name for path in submitted.glob("*") if path.is_dir() and not path.name.startswith(".")}
-    return sorted(with_folder | _in_gradebook(course))
-
-
-def _in_gradebook(course: Course) -> set[str]:
-    url = course.nbgrader().db_url
-    if url.startswith("sqlite:///") and not Path(url.removeprefix("sqlite:///")).exists():
-        return set()
-    with Gradebook(url, course.nbgrader().course_id) as gradebook:
-        return {student.id for student in gradebook.students}
+    return sorted(with_folder.union(people))
 
 
 def collect(course: Course, assignment: Assignment, student: str) -> Submission:
@@ -47,8 +38,17 @@ def collect(course: Course, assignment: Assignment, student: str) -> Submission:
     submission = Submission(student)
     if not folder.is_dir():
         return submission
-    found = [path for path in sorted(folder.rglob("*.ipynb")) if ".ipynb_checkpoints" not in path.parts]
-    submission.empty = not any(path.is_file() for path in folder.rglob("*"))
+    if folder.is_symlink() or folder.parent.is_symlink():
+        submission.empty = False
+        submission.notes.append(look("the folder is a link, which may point at anybody's work; it was not followed"))
+        return submission
+    found = [path for path in sorted(folder.rglob("*")) if path.suffix.lower() == ".ipynb" and ".ipynb_checkpoints" not in path.parts
+             and not path.name.startswith("._")]
+    submission.empty = not any(path.is_file() or path.is_symlink() for path in folder.rglob("*"))
+    submission.notes += [look(f"{path.name!r} is a link, which may point at anybody's work; it was not followed")
+                         for path in found if path.is_symlink()]
+    submission.notes += [look(f"{path.name!r} is larger than {SIZE_LIMIT:,} bytes and was not opened")
+                         for path in found if path.is_file() and path.stat().st_size > SIZE_LIMIT]
     submission.files, left_out = read_files(folder)
     if left_out:
         submission.notes.append(look(f"these files are too large and were left out: {', '.join(left_out)}"))

@@ -1,23 +1,26 @@
-"""A page for the student: nbgrader's feedback, with hidden checks told by their topic and message, never by their code.
+"""A page for the student, with hidden checks told by their topic and message, never by their code.
 
 `nbgrader generate_feedback` and Formgrader make the same page: nbgrader_config.py gives them these steps.
 """
 
-import glob
+import copy
 import html
-import logging
+import json
 import re
+from pathlib import Path
 
-from nbconvert.preprocessors import CSSHTMLHeaderPreprocessor
 from nbformat import NotebookNode
 from nbformat.v4 import new_output
-from nbgrader.converters import GenerateFeedback
 from nbgrader.preprocessors import GetGrades, NbGraderPreprocessor
+from traitlets import Unicode
 
-from grader.assignment import Course, visible
+from grader.assignment import Assignment, Course, visible
+from grader.files import replace_folder
+from grader.page import page_of, render
+from grader.record import Recorded
 
 PROBLEMS = {"Problem", "NotAttempted", "AnswerRaised", "CheckFailed"}      # course.check: they carry a message, no traceback
-OURS = {"Tampering", "KernelDied", "CellTimeoutError", "NotRun"}           # grader.execute
+OURS = {"Tampering", "KernelDied", "CellTimeoutError", "NotRun"}           # grader.execute, grader.verdict
 TELLING = 12                                       # letters and digits from which a line is taken for text of a hidden check
 WITHHELD = "[left out: it showed text of a check that is hidden]"
 
@@ -36,7 +39,18 @@ class HideChecks(NbGraderPreprocessor):
         return nb, resources
 
 
-FEEDBACK_STEPS = [GetGrades, HideChecks, CSSHTMLHeaderPreprocessor]
+class AsPage(NbGraderPreprocessor):
+    """Makes the page for nbconvert's template `course_feedback`, which shows nothing else."""
+    root = Unicode("", help="The course's folder, where the hints are.").tag(config=True)
+
+    def preprocess(self, nb: NotebookNode, resources: dict) -> tuple[NotebookNode, dict]:
+        about = resources["nbgrader"]
+        hints = {number: task["hints"] for number, task in read_tasks(Path(self.root)).items()}
+        resources["course_page"] = render(page_of(nb, about["student"], about["assignment"], about["late_penalty"], hints))
+        return nb, resources
+
+
+FEEDBACK_STEPS = [GetGrades, HideChecks, AsPage]
 
 
 def hidden_lines(nb: NotebookNode) -> set[str]:
@@ -66,14 +80,31 @@ def leaks(nb: NotebookNode) -> bool:
     return any(shows(_text(output), secret) for cell in nb.cells for output in cell.get("outputs", []))
 
 
-def make_feedback(course: Course, assignment: str, student: str) -> None:
-    """Write a student's pages under the feedback folder, from the autograded notebooks and the gradebook."""
-    logging.getLogger("traitlets").setLevel(logging.CRITICAL)
-    where = course.nbgrader(assignment_id=assignment, student_id=glob.escape(student))
-    converter = GenerateFeedback(coursedir=where, config=course.config)
-    converter.force = True
-    converter.log.setLevel(logging.CRITICAL)
-    converter.start()
+def graded(recorded: Recorded) -> dict[str, NotebookNode]:
+    """A student's notebooks with scores and comments where GetGrades puts them, and without the code of hidden checks."""
+    notebooks = copy.deepcopy(recorded.notebooks)
+    for notebook in notebooks.values():
+        for cell in notebook.cells:
+            if grading := cell.metadata.get("nbgrader"):
+                grading["score"] = recorded.scores.get(grading["grade_id"], 0)
+                grading["comment"] = recorded.comments.get(grading["grade_id"])
+        HideChecks().preprocess(notebook, {})
+    return notebooks
+
+
+def make_feedback(course: Course, assignment: Assignment, student: str, notebooks: dict[str, NotebookNode],
+                  late_penalty: float) -> None:
+    """Write a student's pages under the feedback folder, in one step. `notebooks` are those of `graded`."""
+    hints = {number: task["hints"] for number, task in read_tasks(course.root).items()}
+    pages = {f"{name}.html": render(page_of(notebook, student, assignment.name, late_penalty, hints)).encode()
+             for name, notebook in notebooks.items()}
+    replace_folder(course.folder("feedback", student, assignment.name), pages)
+
+
+def read_tasks(root: Path) -> dict[str, dict]:
+    """What `build` wrote about every task of the course: number → title, hints, …"""
+    path = root / "course" / "tasks.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
 
 
 def _harmless(output: NotebookNode, hidden: bool, secret: set[str]) -> NotebookNode:

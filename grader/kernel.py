@@ -14,7 +14,7 @@ from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
 from traitlets import Dict, Type
 
-from grader.seal import Seal
+from grader.seal import Seal, free_names
 
 GUARDS = "GRADER_GUARDS"
 
@@ -26,10 +26,10 @@ class GradingKernel(IPythonKernel):
         if not hasattr(self, "_seal"):
             packages = {name.partition(".")[0] for name in os.environ.get(GUARDS, "").split(",")}
             self._seal = Seal(self.shell, packages | {"course", "stores"})
-        graded = (cell_meta or {}).get("graded")
+        graded = (cell_meta or {}).pop("graded", None)          # not for the eyes of the cell
         if graded is None:
             return await super().do_execute(code, silent, *args, cell_meta=cell_meta, **kwargs)
-        self._seal.close(code, graded["imports"])
+        self._seal.close(free_names(code), graded["imports"])
         try:
             reply = await super().do_execute(code, silent, *args, cell_meta=None, **kwargs)
         except Exception as error:           # the answer broke something that IPython itself stands on

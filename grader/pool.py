@@ -1,10 +1,10 @@
-"""Runs jobs in worker processes, so that nothing a submission does to its surroundings reaches the gradebook's process.
+"""Runs jobs, several at a time. One that is lost (its process was killed from outside) is run once more, and costs nobody else.
 
-Each worker runs one job at a time and is the parent of that job's kernels. A worker that dies (a submission may kill its parent)
-is replaced, and costs that one submission.
+Where kernels are forked, threads of this process wait for them: what a submission's code can reach is not this process but a
+kernel, whose keeper is not reached either (see keeper.py). Elsewhere each job runs in a worker process, the parent of its
+kernels: a worker that dies is replaced.
 """
 
-import ctypes
 import multiprocessing
 import os
 import signal
@@ -14,10 +14,12 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, ThreadPoolExecutor, TimeoutError, wait
 from concurrent.futures.process import BrokenProcessPool
 
-from grader.execute import Executed, Job, end_children, execute
+from grader import warm
+from grader.execute import Executed, Job, execute
+from grader.portable import end_children
 
 GRACE = 60          # seconds beyond a job's own limit until its worker is taken for hung
-PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
+TRIES = 2
 
 
 class JobLost(Exception):
@@ -27,37 +29,35 @@ class JobLost(Exception):
 def run_all(jobs: Iterable[tuple[str, Job]], workers: int = 2) -> Iterator[tuple[str, Executed | JobLost]]:
     """(name, result) of each job, as they are done. Jobs are taken as workers need them, not all at once.
 
-    Stop early by closing the iterator: the workers are then ended.
+    Stop early by closing the iterator: whatever still runs is then ended.
     """
-    local, made, stopping = threading.local(), [], threading.Event()
-
-    def run(job: Job) -> Executed:
-        if stopping.is_set():
-            raise JobLost("grading was stopped")
-        if not hasattr(local, "worker"):
-            local.worker = _new_worker()
-            made.append(local.worker)
-        try:
-            return local.worker.submit(execute, job).result(timeout=job.limits.notebook + GRACE)
-        except (BrokenProcessPool, TimeoutError) as error:
-            _end(local.worker)
-            del local.worker
-            killed = isinstance(error, BrokenProcessPool)
-            raise JobLost("its worker process was killed" if killed else "its worker hung") from error
-
+    runner = Runner()
     threads, pending = ThreadPoolExecutor(workers), {}
     try:
         for name, job in jobs:
-            pending[threads.submit(run, job)] = name
+            pending[threads.submit(_run, runner, job)] = name
             if len(pending) > 2 * workers:
                 yield from _done(pending)
         while pending:
             yield from _done(pending)
     finally:
-        stopping.set()
-        for worker in made:
-            _end(worker)
+        runner.stop()
         threads.shutdown(cancel_futures=True)
+
+
+def _run(runner, job: Job) -> Executed:
+    for tries in range(1, TRIES + 1):
+        if runner.stopping:
+            raise JobLost("grading was stopped")
+        try:
+            return runner.run(job)
+        except warm.Broken:
+            raise
+        except (EOFError, BrokenProcessPool) as error:
+            if tries == TRIES:
+                raise JobLost("its worker process was killed, twice") from error
+        except TimeoutError as error:
+            raise JobLost("its worker hung") from error
 
 
 def _done(pending: dict[Future, str]) -> Iterator[tuple[str, Executed | JobLost]]:
@@ -71,8 +71,43 @@ def _lost(error: BaseException) -> JobLost:
     return error if isinstance(error, JobLost) else JobLost(f"it could not be run ({type(error).__name__}: {error})")
 
 
-def _new_worker() -> ProcessPoolExecutor:
-    return ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"), initializer=_become_worker)
+class Runner:
+    """Runs a job where its engine wants to be run."""
+
+    def __init__(self):
+        self.stopping, self.workers = False, Workers()
+
+    def run(self, job: Job) -> Executed:
+        forks = job.engine != "portable" if job.engine else warm.mode()
+        return execute(job) if forks else self.workers.run(job)
+
+    def stop(self) -> None:
+        """End what runs. The warm process goes on: the next jobs find it warm."""
+        self.stopping = True
+        warm.end_lives()
+        self.workers.stop()
+
+
+class Workers:
+    """Worker processes, one for each thread that asks."""
+
+    def __init__(self):
+        self.local, self.made = threading.local(), []
+
+    def run(self, job: Job) -> Executed:
+        if not hasattr(self.local, "worker"):
+            self.local.worker = ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"), initializer=_become_worker)
+            self.made.append(self.local.worker)
+        try:
+            return self.local.worker.submit(execute, job).result(timeout=job.limits.notebook + GRACE)
+        except (BrokenProcessPool, TimeoutError):
+            _end(self.local.worker)
+            del self.local.worker
+            raise
+
+    def stop(self) -> None:
+        for worker in self.made:
+            _end(worker)
 
 
 def _end(worker: ProcessPoolExecutor) -> None:
@@ -86,9 +121,10 @@ def _become_worker() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _end_with_children)
     if sys.platform == "linux":
-        libc = ctypes.CDLL(None)
-        libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-        libc.prctl(PR_SET_CHILD_SUBREAPER, 1)
+        from grader.sandbox.kernel import PR_SET_CHILD_SUBREAPER, PR_SET_PDEATHSIG, set_option
+
+        set_option(PR_SET_PDEATHSIG, signal.SIGTERM)
+        set_option(PR_SET_CHILD_SUBREAPER, 1)
 
 
 def _end_with_children(*_) -> None:

@@ -7,12 +7,11 @@ else made in between (Formgrader, say) is noticed, and the record is made again 
 
 import copy
 import logging
-import shutil
 import sqlite3
 import tempfile
 import warnings
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,12 +19,15 @@ import nbformat
 from nbformat import NotebookNode
 from nbformat.v4 import new_markdown_cell
 from nbgrader import preprocessors
-from nbgrader.api import Gradebook
+from nbgrader.api import Assignment as BaseAssignment
+from nbgrader.api import BaseCell, Grade, Gradebook, SubmittedAssignment, SubmittedNotebook
 from nbgrader.converters import Autograde
+from nbgrader.preprocessors import latesubmissions, saveautogrades
 from nbgrader.utils import parse_utc
 from sqlalchemy.exc import SAWarning
 
 from grader.assignment import Assignment, Course
+from grader.files import replace_folder
 from grader.notes import GradingError, Note
 
 TRIES = 5
@@ -34,9 +36,12 @@ warnings.filterwarnings("ignore", category=SAWarning, module="nbgrader")     # a
 
 @dataclass
 class Recorded:
-    """What the gradebook says about one student: grade id → score, and the late penalty that nbgrader's plugin set."""
+    """What the gradebook says about one student: grade id → score, grade id → a grader's comment, and the late penalty that
+    nbgrader's plugin set; and the notebooks as they are in the autograded folder."""
     scores: dict[str, float] = field(default_factory=dict)
+    comments: dict[str, str] = field(default_factory=dict)
     late_penalty: float = 0
+    notebooks: dict[str, NotebookNode] = field(default_factory=dict)
 
 
 def register(course: Course, assignment: Assignment) -> None:
@@ -66,20 +71,44 @@ def record(course: Course, assignment: Assignment, student: str, notebooks: dict
     notes  per notebook; those for the student to see go on top of the notebook
     """
     notebooks = {name: _with_notes(notebook, notes.get(name, [])) for name, notebook in notebooks.items()}
-    result = Recorded()
+    result = Recorded(notebooks=notebooks)
 
     def save(url: str) -> None:
-        _open_submission(course, assignment, student, url, files)
-        for name, notebook in notebooks.items():
-            _score(course, notebook, _resources(url, assignment.name, name, student))
-        with Gradebook(url, course.nbgrader().course_id) as gradebook:
+        with one_transaction(url, course.nbgrader().course_id) as gradebook:
+            _open_submission(gradebook, assignment, student, files)
+            for name, notebook in notebooks.items():
+                _score(course, notebook, _resources(url, assignment.name, name, student))
             submission = gradebook.find_submission(assignment.name, student)
             result.scores = {grade.name: float(grade.score or 0) for each in submission.notebooks for grade in each.grades}
+            comments = [each for notebook in submission.notebooks for each in notebook.comments]
+            result.comments = {each.name: each.comment for each in comments if each.comment}
             result.late_penalty = sum(each.late_submission_penalty or 0 for each in submission.notebooks)
 
     change_gradebook(course, save)
-    _write_folder(course.folder("autograded", student, assignment.name), notebooks, files | assignment.files)
+    written = {f"{name}.ipynb": nbformat.writes(notebook).encode() for name, notebook in notebooks.items()}
+    replace_folder(course.folder("autograded", student, assignment.name), files | assignment.files | written)
     return result
+
+
+def recorded_scores(course: Course, assignment: Assignment) -> dict[str, Recorded]:
+    """What the gradebook says about everybody who was graded, in two queries."""
+    found: dict[str, Recorded] = {}
+    with Gradebook(course.nbgrader().db_url, course.nbgrader().course_id) as gradebook:
+        notebooks = (gradebook.db.query(SubmittedAssignment.student_id, SubmittedNotebook.late_submission_penalty)
+                     .join(SubmittedNotebook, SubmittedNotebook.assignment_id == SubmittedAssignment.id)
+                     .join(BaseAssignment, SubmittedAssignment.assignment_id == BaseAssignment.id)
+                     .filter(BaseAssignment.name == assignment.name))
+        for student, penalty in notebooks:
+            found.setdefault(student, Recorded()).late_penalty += penalty or 0
+        scores = (gradebook.db.query(SubmittedAssignment.student_id, BaseCell.name, Grade.score)
+                  .join(SubmittedNotebook, Grade.notebook_id == SubmittedNotebook.id)
+                  .join(SubmittedAssignment, SubmittedNotebook.assignment_id == SubmittedAssignment.id)
+                  .join(BaseAssignment, SubmittedAssignment.assignment_id == BaseAssignment.id)
+                  .join(BaseCell, Grade.cell_id == BaseCell.id)
+                  .filter(BaseAssignment.name == assignment.name))
+        for student, grade_id, score in scores:
+            found[student].scores[grade_id] = float(score or 0)
+    return found
 
 
 def change_gradebook(course: Course, save: Callable[[str], None]) -> None:
@@ -108,23 +137,50 @@ def change_gradebook(course: Course, save: Callable[[str], None]) -> None:
     raise GradingError(f"somebody else keeps writing to {path}; close Formgrader, then run this again")
 
 
+class SharedGradebook(Gradebook):
+    """A gradebook that stays open, and commits when it is told to for the last time."""
+
+    def __init__(self, url: str, course_id: str):
+        super().__init__(url, course_id)
+        self.commit, self.db.commit = self.db.commit, self.db.flush
+
+    def close(self) -> None:
+        """What each of nbgrader's steps does with it at its end."""
+
+
+@contextmanager
+def one_transaction(url: str, course_id: str) -> Iterator[Gradebook]:
+    """Let nbgrader's steps share a connection and a transaction: by themselves each opens the gradebook anew and commits after
+    every cell, which takes several times as long."""
+    shared = SharedGradebook(url, course_id)
+    own = {module: module.Gradebook for module in (saveautogrades, latesubmissions)}
+    for module in own:
+        module.Gradebook = lambda *_: shared
+    try:
+        yield shared
+        shared.commit()
+    finally:
+        for module, genuine in own.items():
+            module.Gradebook = genuine
+        Gradebook.close(shared)
+
+
 # ── nbgrader's steps ────────────────────────────────────────────────────────────────────────────────────
 
 
-def _open_submission(course: Course, assignment: Assignment, student: str, url: str, files: dict[str, bytes]) -> None:
+def _open_submission(gradebook: Gradebook, assignment: Assignment, student: str, files: dict[str, bytes]) -> None:
     """The student and the submission with its timestamp; nothing scored yet. A notebook that is missing scores 0."""
     stamp = files.get("timestamp.txt", b"").decode("utf-8", "replace").strip()
     try:
         when = {"timestamp": parse_utc(stamp)} if stamp else {}
     except (ValueError, OverflowError):
         when = {}
-    with Gradebook(url, course.nbgrader().course_id) as gradebook:
-        gradebook.update_or_create_student(student)
-        submission = gradebook.update_or_create_submission(assignment.name, student, **when)
-        for notebook in submission.notebooks:
-            for grade in notebook.grades:
-                grade.auto_score, grade.needs_manual_grade = 0, grade.manual_score is not None
-        gradebook.db.commit()
+    gradebook.update_or_create_student(student)
+    submission = gradebook.update_or_create_submission(assignment.name, student, **when)
+    for notebook in submission.notebooks:
+        for grade in notebook.grades:
+            grade.auto_score, grade.needs_manual_grade = 0, grade.manual_score is not None
+    gradebook.db.commit()
 
 
 def _score(course: Course, notebook: NotebookNode, resources: dict) -> None:
@@ -149,21 +205,3 @@ def _with_notes(notebook: NotebookNode, notes: list[Note]) -> NotebookNode:
         lines = "\n".join(f"- {note.text}" for note in notes)
         notebook.cells.insert(0, new_markdown_cell(f"**Remarks from grading**\n\n{lines}", id="grading-remarks"))
     return notebook
-
-
-def _write_folder(folder: Path, notebooks: dict[str, NotebookNode], files: dict[str, bytes]) -> None:
-    """Replace a folder by a new one in one step, so that no reader sees it half filled."""
-    fresh, old = folder.with_name(folder.name + ".new"), folder.with_name(folder.name + ".old")
-    for leftover in (fresh, old):
-        shutil.rmtree(leftover, ignore_errors=True)
-    fresh.mkdir(parents=True)
-    for name, content in files.items():
-        path = fresh / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
-    for name, notebook in notebooks.items():
-        nbformat.write(notebook, fresh / f"{name}.ipynb")
-    if folder.exists():
-        folder.rename(old)
-    fresh.rename(folder)
-    shutil.rmtree(old, ignore_errors=True)

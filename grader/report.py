@@ -1,6 +1,7 @@
 """What the instructor sees: a table on the terminal and the same as CSV."""
 
 import csv
+import io
 from pathlib import Path
 
 from rich.box import SIMPLE_HEAD
@@ -8,7 +9,9 @@ from rich.table import Table
 from rich.text import Text
 
 from grader.assignment import Assignment, Task
+from grader.files import replace_file
 from grader.grade import Row, Status
+from grader.intake import Taken
 from grader.notes import Kind
 
 COLOURS = {Status.GRADED: "green", Status.ATTENTION: "yellow", Status.NOT_SUBMITTED: "dim"}
@@ -58,18 +61,46 @@ def remarks(rows: list[Row]) -> Text:
     return lines
 
 
+def intake(taken: Taken) -> Text:
+    """What was taken in, and every file that was not, with the reason."""
+    lines = Text(f"taken in: {len(taken.new)} new files, {len(taken.replaced)} that replace another, {len(taken.unchanged)} that were "
+                 f"there already, of {len(taken.students)} students\n")
+    for name, why in not_taken(taken):
+        lines.append(f"{name}  ", "bold")
+        lines.append(f"{why}\n", "yellow")
+    return lines
+
+
+def not_taken(taken: Taken) -> list[tuple[str, str]]:
+    """(name, why and what to do) of every file that was not given to a student."""
+    asked = "whose is it? {}. Add the name to the column lms_ids of grader/roster.csv, and take it in again"
+    told = [(name, asked.format(f"perhaps {who}" if who else "nobody in the class has a name like it"))
+            for name, who in taken.unmatched]
+    told += [(name, "a different file is there; --replace takes the new one, and keeps the old") for name in taken.different]
+    told += [(name, "not graded: the same student's newer file is") for name in taken.older]
+    return told + taken.refused
+
+
+def write_not_taken(path: Path, taken: Taken) -> None:
+    """The same as CSV, for later."""
+    write(path, ["file", "why"], [{"file": plain(name), "why": plain(why)} for name, why in not_taken(taken)])
+
+
 def write_csv(path: Path, assignment: Assignment, rows: list[Row]) -> None:
-    """One line per student; students that this run did not grade keep the line that they have.
+    """One line per student, in the table's order.
 
     A text that a spreadsheet would take for a formula gets an apostrophe in front.
     """
-    lines = {line["student"]: line for line in [*_read_csv(path, assignment), *(_line(assignment, row) for row in rows)]}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, _columns(assignment))
-        writer.writeheader()
-        writer.writerows(sorted(lines.values(),
-                                key=lambda line: (ORDER.index(line["status"]), -float(line["score"]), line["student"])))
+    write(path, _columns(assignment), [_line(assignment, row) for row in in_order(rows)])
+
+
+def write(path: Path, columns: list[str], lines: list[dict[str, str]]) -> None:
+    """A CSV, in one step."""
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, columns)
+    writer.writeheader()
+    writer.writerows(lines)
+    replace_file(path, text.getvalue().encode())
 
 
 def _columns(assignment: Assignment) -> list[str]:
@@ -85,23 +116,15 @@ def _line(assignment: Assignment, row: Row) -> dict[str, str]:
     worst = worst_task(row, assignment.tasks)
     scores = {_heading(task): f"{row.scores.get(task.number, 0):g}" for task in assignment.tasks}
     notes = "; ".join(f"[{note.kind}] {note.text}" for note in row.notes)
-    return {"student": _plain(row.student), "status": str(row.status), "score": f"{row.score:g}",
+    return {"student": plain(row.student), "status": str(row.status), "score": f"{row.score:g}",
             "max_score": f"{points(assignment):g}", "late_penalty": f"{row.late_penalty:g}", **scores,
-            "worst_task": _heading(worst) if worst else "", "remarks": _plain(notes), "seconds": f"{row.seconds:.1f}"}
-
-
-def _read_csv(path: Path, assignment: Assignment) -> list[dict[str, str]]:
-    """The lines of an earlier run, if it was of the same tasks."""
-    if not path.exists():
-        return []
-    with open(path, newline="", encoding="utf-8") as file:
-        reader = csv.DictReader(file)
-        return list(reader) if reader.fieldnames == _columns(assignment) else []
+            "worst_task": _heading(worst) if worst else "", "remarks": plain(notes), "seconds": f"{row.seconds:.1f}"}
 
 
 def points(assignment: Assignment) -> float:
     return sum(sum(task.points.values()) for task in assignment.tasks)
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
+    """Not taken for a formula by a spreadsheet."""
     return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t") else text

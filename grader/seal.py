@@ -15,39 +15,47 @@ import builtins
 import signal
 import sys
 import threading
-from types import BuiltinFunctionType, FunctionType, ModuleType
+from collections.abc import Collection
+from functools import lru_cache
+from types import FunctionType
+
+from grader.guarded import NOT_GUARDED, Guarded
 
 MACHINERY = ("IPython.core.interactiveshell", "IPython.core.displayhook", "IPython.core.compilerop",
              "IPython.core.inputtransformer2", "ipykernel.zmqshell", "ipykernel.displayhook", "ipykernel.ipkernel",
-             "ipykernel.kernelbase", "ipykernel.iostream", "grader.kernel", "grader.seal",
-             "builtins", "ast", "json", "time", "threading", "socket", "functools", "contextvars", "linecache")
-NOT_GUARDED = {"input", "_", "__annotations__", "__doc__"}      # ipykernel swaps `input` around every cell
+             "ipykernel.kernelbase", "ipykernel.iostream", "grader.kernel", "grader.child", "grader.line", "grader.seal",
+             "grader.guarded", "builtins", "ast", "json", "time", "threading", "socket", "functools", "contextvars", "linecache")
 SHELL_PARTS = ("displayhook", "display_pub", "display_trap", "events", "compile", "input_transformer_manager", "user_module")
-DESCRIPTORS = FunctionType | BuiltinFunctionType | classmethod | staticmethod | property
 
 
 class Seal:
     """What was there before the learner's first cell.
 
     packages  names of the packages to guard besides IPython's own: their modules that are imported by now
+    among     names of modules: of the packages only these
     """
 
-    def __init__(self, shell, packages: set[str]):
+    def __init__(self, shell, packages: set[str], among: Collection[str] | None = None):
         self.shell = shell
+        among = sys.modules if among is None else among
         self.modules = {name: module for name, module in sys.modules.items()
-                        if name in MACHINERY or name.partition(".")[0] in packages}
-        self.places = [place for name, module in self.modules.items() for place in _places(module)]
-        self.added = [(owner, set(vars(owner))) for owner in {place[0] for place in self.places if isinstance(place[0], type)}]
+                        if name in MACHINERY or (name.partition(".")[0] in packages and name in among)}
+        self.guarded = Guarded(self.modules)
         self.shell_parts = {name: getattr(shell, name) for name in SHELL_PARTS}
         self.shell_lists = [(owner, name, list(getattr(owner, name))) for owner, name in _hook_lists(shell)]
         self.callbacks = {event: list(functions) for event, functions in shell.events.callbacks.items()}
         self.streams = sys.stdout, sys.stderr
         self.check = sys.modules.get("course.check")
 
-    def close(self, source: str, imports: dict[str, tuple[str, str]]) -> None:
-        """Before a check cell: put everything back, bind what the cell takes from imports, and listen."""
-        self.patched = self.restore()
-        self.patched += self._bind_imports(source, imports)
+    def close(self, names: list[str], imports: dict[str, tuple[str, str]], again: bool = False) -> None:
+        """Before a check cell: put everything back, bind what the cell takes from imports, and listen.
+
+        names  what the cell reads and does not set itself: `free_names(source)`
+        again  nothing of the learner's has run since the last `open`, which put everything back. What a thread has replaced
+               since then is found by the next.
+        """
+        self.patched = [] if again else self.restore()
+        self.patched += self._bind_imports(names, imports)
         self.passed: list[int] = []
         self.finished = 0
         if self.check is not None:
@@ -76,9 +84,7 @@ class Seal:
         threading.settrace(None)
         if hasattr(signal, "alarm"):
             signal.alarm(0)
-        found = [name for owner, attribute, value, name in self.places if _put_back(owner, attribute, value)]
-        found += [_remove(owner, name) for owner, names in self.added for name in set(vars(owner)) - names
-                  if isinstance(vars(owner)[name], DESCRIPTORS)]
+        found = self.guarded.restore()
         for name, module in self.modules.items():
             if sys.modules.get(name) is not module:
                 sys.modules[name] = module
@@ -92,7 +98,7 @@ class Seal:
             if getattr(shell, name, None) is not part:
                 setattr(shell, name, part)
                 found.append(f"shell.{name}")
-        for part in (shell, *self.shell_parts.values()):     # methods that an instance hides
+        for part in (shell, shell.kernel, *self.shell_parts.values()):     # methods that an instance hides
             for name in [name for name in vars(part) if isinstance(vars(part)[name], FunctionType)
                          and callable(getattr(type(part), name, None))]:
                 del vars(part)[name]
@@ -113,12 +119,11 @@ class Seal:
             found.append("shell.custom_exceptions")
         return found
 
-    def _bind_imports(self, source: str, imports: dict[str, tuple[str, str]]) -> list[str]:
-        """Names that the check cell reads and does not set itself: imports are bound anew, built-ins are freed of shadows."""
-        read, written = _names(source)
+    def _bind_imports(self, free: list[str], imports: dict[str, tuple[str, str]]) -> list[str]:
+        """Of the names that a check cell reads and does not set itself, imports are bound anew, built-ins are freed of shadows."""
         names, found = self.shell.user_ns, []
         self.shadows = {}
-        for name in read - written:
+        for name in free:
             if name in imports:
                 module, attribute = imports[name]
                 genuine = sys.modules.get(module)
@@ -153,68 +158,19 @@ class Seal:
         return task
 
 
-# ── what is noted of a module ───────────────────────────────────────────────────────────────────────────
-
-
-def _places(module: ModuleType):
-    """(owner, attribute, value, name): a module's functions and classes, the classes' methods, and the code of all of these."""
-    for attribute, value in list(vars(module).items()):
-        if attribute in NOT_GUARDED or not isinstance(value, FunctionType | BuiltinFunctionType | type):
-            continue
-        name = f"{module.__name__}.{attribute}"
-        yield module, attribute, value, name
-        if getattr(value, "__module__", None) != module.__name__:
-            continue
-        if isinstance(value, type):
-            for part, member in list(vars(value).items()):
-                if isinstance(member, DESCRIPTORS):
-                    yield value, part, member, f"{name}.{part}"
-                    yield from _code(_function(member), f"{name}.{part}")
-        else:
-            yield from _code(value, name)
-
-
-def _code(function, name: str):
-    if isinstance(function, FunctionType):
-        for part in ("__code__", "__defaults__", "__kwdefaults__"):
-            yield function, part, getattr(function, part), name
-
-
-def _function(member):
-    return getattr(member, "fget", None) or getattr(member, "__func__", member)
-
-
-def _put_back(owner, attribute: str, value) -> bool:
-    """Make `owner.attribute` be `value` again; was it something else?"""
-    try:
-        if (vars(owner).get(attribute) if isinstance(owner, type | ModuleType) else getattr(owner, attribute)) is value:
-            return False
-        if isinstance(owner, ModuleType):
-            vars(owner)[attribute] = value
-        else:
-            setattr(owner, attribute, value)
-        return True
-    except (AttributeError, TypeError):       # a class that allows no changes had none
-        return False
-
-
-def _remove(owner: type, name: str) -> str:
-    delattr(owner, name)
-    return f"{owner.__module__}.{owner.__qualname__}.{name}"
-
-
 def _hook_lists(shell):
     manager = shell.input_transformer_manager
     return [(shell, "ast_transformers"), (shell, "input_transformers_post"), (manager, "cleanup_transforms"),
             (manager, "line_transforms"), (manager, "token_transformers"), (sys, "meta_path"), (sys, "path_hooks")]
 
 
-def _names(source: str) -> tuple[set[str], set[str]]:
-    """Names that a cell reads, and names that it sets."""
+@lru_cache(maxsize=1000)
+def free_names(source: str) -> tuple[str, ...]:
+    """Names that a cell reads and does not set itself."""
     try:
         tree = ast.parse(source)
     except SyntaxError:
-        return set(), set()
+        return ()
     read, written = set(), set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Name):
@@ -225,4 +181,4 @@ def _names(source: str) -> tuple[set[str], set[str]]:
             written.add(node.name)
         elif isinstance(node, ast.arg):
             written.add(node.arg)
-    return read, written
+    return tuple(sorted(read - written))

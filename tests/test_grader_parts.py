@@ -14,11 +14,12 @@ from nbgrader.api import Gradebook
 from grader import demo, report
 from grader.assignment import Assignment, Course
 from grader.cli import grade
-from grader.execute import Executed, expected, settle
+from grader.execute import Executed
 from grader.feedback import HideChecks
 from grader.grade import Row, Status, grade_class
 from grader.notes import GradingError
 from grader.record import change_gradebook, register
+from grader.verdict import expected, settle
 
 pytestmark = pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SAWarning")     # nbgrader's own
 
@@ -114,7 +115,7 @@ def _settled(source=CELL, outputs=(), **verdict):
     cell.metadata["nbgrader"] = {"grade_id": "x", "grade": True, "points": 1}
     verdict = {"number": "n", "before": [], "during": [], "passed": [3, 8], "finished": 1} | verdict
     notes = []
-    settle(cell, {"content": {"status": "ok", "verdict": verdict}}, "n", notes)
+    settle(cell, {"status": "ok", "verdict": verdict}, "n", notes)
     return [output.get("ename", output.get("name")) for output in cell.outputs], notes
 
 
