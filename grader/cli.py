@@ -19,6 +19,7 @@ from rich.text import Text
 from grader import cluster, collect, demo, exports, overview, report, sandbox
 from grader.assignment import Assignment, Course
 from grader.execute import Limits
+from grader.files import disk_is_full
 from grader.grade import Row, Status, grade_class, whole_class
 from grader.intake import take_in
 from grader.journal import Journal
@@ -64,6 +65,11 @@ def grade(root: Path, timeout: float, no_sandbox: bool, sample: int, **asked) ->
         rows, done = run(console, course, wanted)
     except GradingError as error:
         console.print(Text.assemble(("nothing more was graded: ", "red"), str(error)))
+        sys.exit(2)
+    except Exception as error:
+        if not disk_is_full(error):
+            raise
+        console.print(Text.assemble(("the disk is full: ", "red"), f"{error}. What was graded is kept: make room, and run this again"))
         sys.exit(2)
     if not done:
         sys.exit(130)

@@ -15,7 +15,7 @@ from pygments.lexers import PythonLexer
 from grader.results import Came, Task, read
 
 TEMPLATES = Path(__file__).with_name("templates")
-ROWS = {"expected": "expected", "got": "got", "differs": "differs", "raised": "raised", "in": "in", "likely": "likely cause"}
+ROWS = {"expected": "expected", "got": "got", "differs": "differs", "raised": "raised", "in": "in", "likely": "likely"}
 
 
 @dataclass

@@ -14,6 +14,7 @@ import keyword
 import tokenize
 from collections import Counter
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy
 from rapidfuzz.distance import Indel
@@ -47,8 +48,9 @@ def pairs(assignment: Assignment, references: dict[str, str], rows: list[Row]) -
             answers = {row.student: each.answer for row in rows for each in row.results if each.name == name and each.answer}
             stub = master.cells[name].source if name in master.cells else ""
             for one, other, alike in similar(answers, [stub, references.get(name, "")]):
-                found.append(Pair(task.number, (one, other), alike, side_by_side(answers[one], answers[other])))
-    return sorted(found, key=lambda pair: -pair.alike)[:MOST]
+                found.append((alike, task.number, (one, other), (answers[one], answers[other])))
+    found.sort(key=lambda each: -each[0])
+    return [Pair(number, students, alike, side_by_side(*texts)) for alike, number, students, texts in found[:MOST]]
 
 
 def similar(answers: dict[str, str], known: list[str]) -> list[tuple[str, str, float]]:
@@ -69,7 +71,8 @@ def similar(answers: dict[str, str], known: list[str]) -> list[tuple[str, str, f
     return [(students[i], students[j], float(table[i, j])) for i, j in zip(*numpy.nonzero(numpy.triu(table, 1)), strict=True)]
 
 
-def normalised(source: str) -> list[str]:
+@lru_cache(maxsize=10_000)
+def normalised(source: str) -> tuple[str, ...]:
     """The tokens of an answer: every name that it makes itself is `name`, constants are their kind, comments are gone."""
     try:
         tree = ast.parse(source)
@@ -87,7 +90,7 @@ def normalised(source: str) -> list[str]:
                 before = token.string
     except (tokenize.TokenError, SyntaxError):
         pass
-    return tokens
+    return tuple(tokens)
 
 
 def _normal(token: tokenize.TokenInfo, before: str) -> str:
@@ -99,11 +102,11 @@ def _normal(token: tokenize.TokenInfo, before: str) -> str:
     return token.string if known else "name"
 
 
-def grams(tokens: list[str]) -> list[tuple[str, ...]]:
-    return [tuple(tokens[i:i + GRAM]) for i in range(len(tokens) - GRAM + 1)]
+def grams(tokens: tuple[str, ...]) -> list[tuple[str, ...]]:
+    return [tokens[i:i + GRAM] for i in range(len(tokens) - GRAM + 1)]
 
 
-def without(tokens: list[str], shared: set[tuple[str, ...]]) -> list[str]:
+def without(tokens: tuple[str, ...], shared: set[tuple[str, ...]]) -> list[str]:
     """The tokens that are in no shared gram."""
     covered = set()
     for i, gram in enumerate(grams(tokens)):

@@ -109,7 +109,7 @@ def _text(page: str) -> str:
 
 def test_a_page_says_what_was_expected_what_came_and_why(graded):
     text = _text(_page(graded, "ann"))
-    assert "At grading: negative numbers negative numbers double too 0 of 2 expected -42 got 42 likely cause abs() loses" in text
+    assert "At grading: negative numbers negative numbers double too 0 of 2 expected -42 got 42 likely abs() loses the sign" in text
     assert "✓ ok double(4) is 8: 8 1 of 1" in text and "Hint 1 of 1 Multiply." in text
     assert "return abs ( n ) * 2" in text and "6 of 8 points" in text and "Test cell" not in text
 
@@ -200,6 +200,33 @@ def test_no_feedback_shows_a_hidden_check(graded):
     assert len(pages) == len(ANSWERS) and secret
     for page in pages:
         text = page.read_text(encoding="utf-8")
+        for shown in (feedback.squeezed(text), feedback.squeezed(_text(text))):
+            assert not [line for line in secret if line in shown], page
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in (ROOT / "tests/answers").iterdir()))
+def test_no_feedback_of_the_courses_own_assignments_shows_a_hidden_check(tmp_path, name):
+    """Three students, each with another wrong answer to every task: messages and topics are theirs to read, code is not."""
+    for folder in ("solutions", "exercises"):
+        shutil.copytree(ROOT / folder / name, tmp_path / folder / name)
+    shutil.copy(ROOT / "nbgrader_config.py", tmp_path)
+    course = Course.at(tmp_path)
+    assignment = Assignment.of(course, name)
+    for number in range(3):
+        for stem, notebook in demo.solved(course, assignment).items():
+            for cell in demo.answers(notebook):
+                wrong = sorted((ROOT / "tests/answers" / name / cell.metadata.nbgrader.grade_id).glob("wrong_*.py"))
+                cell.source = wrong[number % len(wrong)].read_text(encoding="utf-8") if wrong else cell.source
+            path = course.folder("submitted", f"student{number}", name) / f"{stem}.ipynb"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            nbformat.write(notebook, path)
+    run = CliRunner().invoke(grade, [name, "--root", str(tmp_path)], env={"COLUMNS": "160"})
+    assert "3 graded" in run.output or "need" in run.output, run.output
+    secret, pages = _hidden(tmp_path / "solutions"), list((tmp_path / "grader/feedback").rglob("*.html"))
+    assert len(pages) == 3 * len(assignment.masters) and secret
+    for page in pages:
+        text = page.read_text(encoding="utf-8")
+        assert "At grading: " in text and "expected" in text
         for shown in (feedback.squeezed(text), feedback.squeezed(_text(text))):
             assert not [line for line in secret if line in shown], page
 

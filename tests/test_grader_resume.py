@@ -218,14 +218,15 @@ def test_after_kill_9_of_the_main_process_no_process_is_left_and_the_class_is_fi
     for number in range(5):
         hand_in(course, f"student{number}", demo.solved(course, assignment)["small"])
     run = _start(course)
-    assert _wait_for(course.folder("feedback", "ann", NAME).is_dir)
+    # The line in the journal comes after the page: with the second page, the first student is done.
+    assert _wait_for(lambda: len(list((course.root / "grader/feedback").glob(f"*/{NAME}"))) >= 2)
     family = psutil.Process(run.pid).children(recursive=True)
     run.send_signal(signal.SIGKILL)
     run.communicate()
     _, alive = psutil.wait_procs(family, timeout=10)
     assert alive == []
     before = recorded_scores(course, assignment)
-    assert "ann" in before and all(sum(each.scores.values()) == 8 for each in before.values())
+    assert before and all(sum(each.scores.values()) == 8 for each in before.values())
     result = CliRunner().invoke(grade, [NAME, "--root", str(course.root)])
     assert result.exit_code == 0 and "had been graded before" in result.output, result.output
     assert {sum(each.scores.values()) for each in recorded_scores(course, assignment).values()} == {8}
