@@ -104,9 +104,8 @@ def digest(parts: Iterable) -> str:
     """SHA-256 of texts, bytes and tuples of them, unlike for unlike parts."""
     found = hashlib.sha256()
     for part in parts:
-        if isinstance(part, tuple):
-            part = digest(part)
-        data = part.encode("utf-8", "surrogatepass") if isinstance(part, str) else part
+        text = digest(part) if isinstance(part, tuple) else part
+        data = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
         found.update(len(data).to_bytes(8, "big"))
         found.update(data)
     return found.hexdigest()
