@@ -16,12 +16,12 @@ import tempfile
 from contextlib import closing
 from pathlib import Path
 
-from grader.journal import Journal
 from grader_class import NAME
 
 from grader.assignment import Assignment, Course
 from grader.execute import Executed
 from grader.grade import grade_class
+from grader.journal import Journal
 from grader.record import recorded_scores
 
 EVENTS = {"open", "os.rename", "os.remove", "os.rmdir", "os.mkdir", "sqlite3.connect", "shutil.rmtree"}

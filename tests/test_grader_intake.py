@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from grader.journal import Journal
 from grader_class import NAME, make_course
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -20,6 +19,7 @@ from grader import demo, unpack
 from grader.assignment import Assignment, Course
 from grader.cli import grade
 from grader.intake import Taken, take_in
+from grader.journal import Journal
 from grader.notes import GradingError
 from grader.roster import Person, Roster, read_roster, roster
 

@@ -15,7 +15,6 @@ from pathlib import Path
 import nbformat
 import pytest
 from click.testing import CliRunner
-from grader.journal import Journal
 from grader_class import NAME, ROOT, hand_in, make_course
 from hypothesis import given
 from hypothesis import strategies as st
@@ -26,6 +25,7 @@ from grader import demo, feedback, figures, pictures, similar
 from grader.assignment import Assignment, Course, visible
 from grader.cli import grade
 from grader.grade import whole_class
+from grader.journal import Journal
 from grader.page import Page, next_hint
 from grader.results import Came, Check, Task, unblock
 from grader.timing import seconds_spent

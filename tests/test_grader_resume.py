@@ -15,7 +15,6 @@ import nbformat
 import psutil
 import pytest
 from click.testing import CliRunner
-from grader.journal import Journal
 from grader_class import NAME, ROOT, hand_in, make_course
 from grader_kill import instantly
 from nbgrader.api import Gradebook
@@ -24,6 +23,7 @@ from grader import demo, feedback
 from grader.assignment import Assignment, Course
 from grader.cli import grade
 from grader.grade import Row, Status, grade_class
+from grader.journal import Journal
 from grader.notes import GradingError, look
 from grader.record import recorded_scores, register
 from grader.results import Came, Check, Task
