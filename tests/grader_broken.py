@@ -424,7 +424,7 @@ for name, make, score, status, says in [
     ("a cell that sleeps", with_cell("import time\ntime.sleep(600)"), 8, LOOK, "did not finish"),
     ("a cell that forgets everything", with_cell("%reset -f", -1), 8, FINE, ""),
     ("a cell that closes its streams", with_cell("import sys\nsys.stdout.close()\nsys.stderr.close()"), 0, FINE, ""),
-    ("a cell that floods", with_cell("while True:\n    print('much ado ' * 1000)"), 8, LOOK, "did not finish"),
+    ("a cell that floods", with_cell("while True:\n    print('much ado ' * 1000)"), 8, LOOK, "cell 1"),      # time or memory ends it
     # A learner may call a variable what they like: it costs what uses it in their own answers, and never a check.
     ("names of built-ins", with_cell("list = str = sorted = 3"), 8, FINE, ""),
 ]:

@@ -1,5 +1,6 @@
 """The execute step on a cluster of dask.distributed, and the gradebook in PostgreSQL, both on loopback."""
 
+import contextlib
 import json
 import os
 import random
@@ -95,7 +96,8 @@ def test_the_same_scores_on_a_cluster_whose_worker_is_killed_in_the_middle(cours
         victim = random.choice(workers)
         family = psutil.Process(victim.pid).children(recursive=True)
         for process in [psutil.Process(victim.pid), *family]:       # the nanny first, so that it brings up no other
-            process.kill()
+            with contextlib.suppress(psutil.NoSuchProcess):     # it may have ended with its parent
+                process.kill()
         killed.append(victim)
 
     killer = threading.Thread(target=kill_one)

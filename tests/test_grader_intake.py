@@ -348,7 +348,7 @@ def test_no_zip_writes_outside_or_stops_the_intake(template, tmp_path_factory, e
         for name, content in entries.items():
             try:
                 archive.writestr(name, content)
-            except (ValueError, UnicodeError):
+            except (ValueError, UnicodeError, IndexError):     # Python 3.11 cannot write a file without a name
                 continue
     course = Course.at(template)
     course.config.CourseDirectory.submitted_directory = str(root / "submitted")

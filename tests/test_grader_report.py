@@ -190,8 +190,9 @@ def test_nothing_that_is_released_shows_a_hidden_check():
             cells = nbformat.read(path, as_version=4).cells
             assert not any("HIDDEN TESTS" in cell.source for cell in cells)
             text = "\n".join(cell.source + str(cell.get("outputs", "")) for cell in cells)
-        shown, shortest = feedback.squeezed(text), 40 if "notebooks" in path.parts else 0      # a chapter imports what a check does
-        assert not [line for line in secret if len(line) > shortest and line in shown], path
+        shown = feedback.squeezed(text)
+        chapter = "notebooks" in path.parts         # it may import, and write in few words, what a check does
+        assert not [line for line in secret if line in shown and not (chapter and (len(line) <= 40 or line.startswith("from")))], path
 
 
 def test_no_feedback_shows_a_hidden_check(graded):

